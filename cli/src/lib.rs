@@ -1,0 +1,1 @@
+//! The spike command: SPIKE Pilot's commands, administration and spike dev.

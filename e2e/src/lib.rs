@@ -1,0 +1,1 @@
+//! Tests of Spike's real processes, one file per promise.

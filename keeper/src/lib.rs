@@ -1,0 +1,1 @@
+//! SPIKE Keeper: holds one Shamir shard in memory.

@@ -1,0 +1,1 @@
+//! Issues X.509-SVIDs and serves the SPIFFE Workload API.

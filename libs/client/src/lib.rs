@@ -1,0 +1,1 @@
+//! Typed clients of Nexus and Keeper over SPIFFE mTLS.

@@ -1,0 +1,1 @@
+//! SPIFFE identities of Spike: sources, verifiers, peers.

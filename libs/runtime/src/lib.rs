@@ -1,0 +1,1 @@
+//! Logs, probes, limits and drain: what every Spike server shares.

@@ -1,0 +1,1 @@
+//! Key tree, Shamir shards and envelope encryption of Spike.

@@ -1,0 +1,1 @@
+//! The store contract of Spike, its conformance suite and the memory store.

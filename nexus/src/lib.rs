@@ -1,0 +1,1 @@
+//! SPIKE Nexus: serves secrets to workloads that prove who they are.
