@@ -97,7 +97,7 @@ impl Head {
     ///
     /// `None` if nothing changes: the versions don't exist or are deleted already.
     pub fn delete(&self, which: &Selection, now: Timestamp) -> Option<Change> {
-        let chosen = self.chosen(which, self.current());
+        let chosen = chosen(which, self.current());
         let mut after = self.clone();
         let mut changed = false;
         for entry in after
@@ -120,7 +120,7 @@ impl Head {
         let highest_deleted =
             || self.versions.iter().rev().find(|e| e.deleted_at.is_some()).map(|e| e.number);
         let default = if self.current().is_none() { highest_deleted() } else { None };
-        let chosen = self.chosen(which, default);
+        let chosen = chosen(which, default);
         let mut after = self.clone();
         let mut changed = false;
         for entry in after
@@ -140,7 +140,7 @@ impl Head {
     ///
     /// [`NoSuchVersion`] if none of them exists.
     pub fn destroy(&self, which: &Selection, now: Timestamp) -> Result<Change, NoSuchVersion> {
-        let chosen = self.chosen(which, self.current());
+        let chosen = chosen(which, self.current());
         let mut after = self.clone();
         let (gone, kept) = after.versions.into_iter().partition(|e| chosen.contains(&e.number));
         after.versions = kept;
@@ -148,16 +148,16 @@ impl Head {
         if drops.is_empty() { Err(NoSuchVersion) } else { Ok(self.change(after, now, drops)) }
     }
 
-    fn chosen(&self, which: &Selection, current: Option<Version>) -> Vec<Version> {
-        match which {
-            Selection::Current => current.into_iter().collect(),
-            Selection::Numbers(numbers) => numbers.clone(),
-        }
-    }
-
     fn change(&self, mut head: Head, now: Timestamp, drops: Vec<Version>) -> Change {
         head.revision = self.revision.next();
         head.updated_at = now;
         Change { expect: Some(self.revision), head, drops }
+    }
+}
+
+fn chosen(which: &Selection, current: Option<Version>) -> Vec<Version> {
+    match which {
+        Selection::Current => current.into_iter().collect(),
+        Selection::Numbers(numbers) => numbers.clone(),
     }
 }
