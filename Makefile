@@ -1,0 +1,57 @@
+# `make` shows what there is. `make demo` and `make test` do their own set-up.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+BIN    := $(TARGET)/debug
+TOOLS  := $(TARGET)/tools
+export CARGO_TERM_COLOR ?= $(if $(MAKE_TERMOUT),always,auto)
+
+.PHONY: help
+help: ## Show this text
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## Build, start a whole cluster on this machine, and watch it survive
+	@$(BIN)/spike dev demo
+
+.PHONY: build
+build: setup ## Build all programs
+	@cargo build --workspace --bins --locked
+
+.PHONY: test
+test: setup-test ## Run every test, with real processes on loopback
+	@cargo build --workspace --bins --locked
+	@cargo test --workspace --locked
+
+.PHONY: lint
+lint: setup $(TOOLS)/bin/cargo-deny ## Check form: rustfmt, clippy, sizes, layers, dependencies
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets --locked -- -D warnings
+	@cargo run --quiet --locked --package xtask
+	@$(TOOLS)/bin/cargo-deny --offline --locked check --hide-inclusion-graph bans licenses sources
+
+.PHONY: fmt
+fmt: ## Format the code
+	@cargo fmt --all
+
+.PHONY: doc
+doc: setup ## Build the API documentation into target/doc
+	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+.PHONY: bench
+bench: setup-test ## Measure, and print a table for docs/benchmarks.md
+	@scripts/bench.sh
+
+.PHONY: setup setup-test
+setup:
+	@scripts/setup.sh build
+setup-test:
+	@scripts/setup.sh test
+
+CARGO_DENY := 0.20.2
+$(TOOLS)/bin/cargo-deny:
+	@echo "Building cargo-deny $(CARGO_DENY) (once)"
+	@cargo install --quiet --locked --root $(TOOLS) cargo-deny@$(CARGO_DENY)

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# setup.sh build|test: makes sure that what the build (or the tests too) needs is there. Installs
+# missing Debian packages where it may, else says in one line what is missing.
+set -euo pipefail
+
+want_rust=1.95
+missing=()
+command -v cc >/dev/null || missing+=(build-essential)
+command -v cmake >/dev/null || missing+=(cmake)
+if [[ ${1-} == test ]]; then
+    python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
+fi
+
+if ((${#missing[@]})); then
+    run=()
+    ((EUID == 0)) || run=(sudo -n)
+    if ! command -v apt-get >/dev/null || ! { "${run[@]}" true; } 2>/dev/null; then
+        echo "missing: ${missing[*]} (Debian package names); install them and run again" >&2
+        exit 1
+    fi
+    echo "installing ${missing[*]}"
+    "${run[@]}" apt-get update -qq
+    "${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
+fi
+
+if ! command -v cargo >/dev/null; then
+    echo "missing: Rust $want_rust or newer; see https://rustup.rs" >&2
+    exit 1
+fi
+have_rust=$(rustc --version | cut -d' ' -f2)
+if [[ $(printf '%s\n' "$want_rust" "$have_rust" | sort -V | head -n1) != "$want_rust" ]]; then
+    echo "missing: Rust $want_rust or newer, this is $have_rust; run: rustup update stable" >&2
+    exit 1
+fi
+if [[ ${1-} == test ]] && ! command -v go >/dev/null; then
+    echo "missing: Go 1.24 or newer, for the tests with SPIKE's own SDK; see https://go.dev/dl" >&2
+    exit 1
+fi
