@@ -1,1 +1,7 @@
 //! Issues X.509-SVIDs and serves the SPIFFE Workload API.
+//!
+//! [`dev`] is an authority for a laptop and for tests: real certificates, the real Workload API,
+//! and a root key that dies with the process. It attests nobody: whoever can open a socket is whom
+//! the socket says, so the sockets are for their owner only.
+
+pub mod dev;

@@ -1,0 +1,65 @@
+//! Who is at the other end of a connection.
+
+use jiff::Timestamp;
+use spike_core::{InvalidSpiffeId, SpiffeId};
+
+/// A peer whose X.509-SVID was verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Who it is.
+    pub id: SpiffeId,
+    /// When its SVID stops being valid.
+    pub expires_at: Timestamp,
+    /// The generation of the bundle that it was verified against.
+    pub(crate) generation: u64,
+}
+
+/// Why a certificate chain is not a trusted X.509-SVID.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeerError {
+    /// It is not a certificate.
+    #[error("the certificate cannot be read")]
+    Malformed,
+    /// It has no URI among its alternative names.
+    #[error("the certificate has no URI SAN")]
+    NoUri,
+    /// It has more than one, which the X.509-SVID standard forbids.
+    #[error("the certificate has {0} URI SANs, an X.509-SVID has one")]
+    ManyUris(usize),
+    /// Its URI is not a SPIFFE ID.
+    #[error("the URI SAN is not a SPIFFE ID: {0}")]
+    BadId(#[from] InvalidSpiffeId),
+    /// It names a trust domain, not a workload.
+    #[error("the SPIFFE ID has no path")]
+    NoPath,
+    /// It may sign certificates.
+    #[error("the leaf certificate is a CA")]
+    Authority,
+    /// Its key usage is not that of an X.509-SVID.
+    #[error("the key usage is not that of an X.509-SVID: {0}")]
+    KeyUsage(&'static str),
+    /// Its extended key usage is not for both ends of TLS.
+    #[error("the extended key usage lacks {0}")]
+    ExtendedKeyUsage(&'static str),
+    /// Its time has not come.
+    #[error("the certificate is not valid yet")]
+    NotYetValid,
+    /// Its time is over.
+    #[error("the certificate has expired")]
+    Expired,
+    /// There is no bundle for its trust domain.
+    #[error("no bundle for the trust domain {0}")]
+    ForeignDomain(String),
+    /// No root of its trust domain vouches for it.
+    #[error("the certificate is not signed by its trust domain: {0}")]
+    Untrusted(String),
+    /// It is trusted, but it is somebody else.
+    #[error("{id} answered, expected {expected}")]
+    Unexpected {
+        /// Who it is.
+        id: SpiffeId,
+        /// Who was meant.
+        expected: String,
+    },
+}
