@@ -1,0 +1,221 @@
+//! One HTTPS exchange: bounded in time and size, to a server of the expected identity.
+
+use std::{
+    error::Error as _,
+    io,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Method, StatusCode, header};
+use jiff::Timestamp;
+use spike_identity::{Expected, Identity};
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::error::{ClientError, origin};
+
+/// How long a TCP and TLS connection may take. A healthy one takes milliseconds.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Below the servers' idle limit of 60 s, so that a request isn't sent into a closing connection.
+const POOL_IDLE: Duration = Duration::from_secs(30);
+/// The largest answer taken. A list of 100,000 paths is below it.
+const MAX_ANSWER: usize = 64 << 20;
+/// The first buffer for an answer of unknown length.
+const FIRST_BUFFER: usize = 4096;
+
+/// What an exchange carries.
+pub(crate) const JSON: &str = "application/json";
+/// Raw bytes: the stream form of encryption as a service.
+pub(crate) const OCTETS: &str = "application/octet-stream";
+
+/// A request.
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    /// Path and query, starting with a slash.
+    pub(crate) target: &'static str,
+    pub(crate) content_type: &'static str,
+    pub(crate) body: Zeroizing<Vec<u8>>,
+}
+
+/// An answer, wiped when dropped.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Zeroizing<Vec<u8>>,
+}
+
+/// Connections to one server.
+///
+/// They are kept alive, but not longer than our SVID: after a rotation the next request makes a new
+/// handshake, so that neither side goes on trusting what it saw once.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    base: Url,
+    identity: Identity,
+    expected: Expected,
+    deadline: Duration,
+    pool: Mutex<Option<Pool>>,
+}
+
+#[derive(Debug)]
+struct Pool {
+    svid_expires_at: Timestamp,
+    client: reqwest::Client,
+}
+
+impl Transport {
+    pub(crate) fn new(
+        base: Url,
+        identity: &Identity,
+        expected: Expected,
+        deadline: Duration,
+    ) -> Result<Self, ClientError> {
+        let refuse = |reason| ClientError::Url { url: origin(&base), reason };
+        if base.scheme() != "https" {
+            return Err(refuse("only https is spoken"));
+        }
+        if base.host_str().is_none() {
+            return Err(refuse("it has no host"));
+        }
+        if !matches!(base.path(), "" | "/") || base.query().is_some() {
+            return Err(refuse("it must end after the host and port"));
+        }
+        let identity = identity.clone();
+        Ok(Self { base, identity, expected, deadline, pool: Mutex::new(None) })
+    }
+
+    /// The same server with another deadline.
+    pub(crate) fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self.pool = Mutex::new(None);
+        self
+    }
+
+    /// Scheme, host and port, for messages.
+    pub(crate) fn origin(&self) -> String {
+        origin(&self.base)
+    }
+
+    /// Sends the request once and reads the whole answer.
+    pub(crate) async fn exchange(&self, call: Call) -> Result<Answer, ClientError> {
+        let url = self.base.join(call.target).expect("our own targets are valid");
+        let request = self
+            .client()?
+            .request(call.method, url)
+            .header(header::CONTENT_TYPE, call.content_type)
+            .body(Bytes::from_owner(call.body));
+        let mut answer = request.send().await.map_err(|e| self.failed(&e))?;
+        let status = answer.status();
+        let body = self.read(&mut answer).await?;
+        Ok(Answer { status, body })
+    }
+
+    async fn read(
+        &self,
+        answer: &mut reqwest::Response,
+    ) -> Result<Zeroizing<Vec<u8>>, ClientError> {
+        let announced = answer.content_length().and_then(|n| usize::try_from(n).ok());
+        let first = announced.unwrap_or(FIRST_BUFFER).min(MAX_ANSWER);
+        let mut body = Zeroizing::new(Vec::with_capacity(first));
+        while let Some(chunk) = answer.chunk().await.map_err(|e| self.failed(&e))? {
+            if body.len() + chunk.len() > MAX_ANSWER {
+                return Err(self.protocol(format!("longer than {MAX_ANSWER} bytes")));
+            }
+            append(&mut body, &chunk);
+        }
+        Ok(body)
+    }
+
+    /// The answer broke the protocol.
+    pub(crate) fn protocol(&self, reason: impl Into<String>) -> ClientError {
+        ClientError::Protocol { origin: self.origin(), reason: reason.into() }
+    }
+
+    fn client(&self) -> Result<reqwest::Client, ClientError> {
+        let svid_expires_at = self.identity.expires_at();
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = pool.as_ref().filter(|p| p.svid_expires_at == svid_expires_at) {
+            return Ok(pool.client.clone());
+        }
+        let client = self.connect()?;
+        *pool = Some(Pool { svid_expires_at, client: client.clone() });
+        Ok(client)
+    }
+
+    fn connect(&self) -> Result<reqwest::Client, ClientError> {
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(self.identity.client_config(self.expected.clone()))
+            .https_only(true)
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT.min(self.deadline))
+            .timeout(self.deadline)
+            .pool_idle_timeout(POOL_IDLE)
+            .build()
+            .map_err(|e| self.protocol(format!("no HTTP client: {e}")))
+    }
+
+    fn failed(&self, error: &reqwest::Error) -> ClientError {
+        let origin = self.origin();
+        if let Some(tls) = tls_error(error) {
+            return ClientError::Untrusted { origin, reason: tls.to_string() };
+        }
+        if error.is_timeout() {
+            let waited =
+                if error.is_connect() { CONNECT_TIMEOUT.min(self.deadline) } else { self.deadline };
+            return ClientError::TimedOut { origin, waited };
+        }
+        ClientError::Unreachable { origin, reason: deepest(error) }
+    }
+}
+
+/// Appends without leaving copies behind: a buffer that is too small is replaced and wiped.
+fn append(body: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
+    let needed = body.len() + chunk.len();
+    if needed > body.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(body.capacity() * 2)));
+        larger.extend_from_slice(body);
+        *body = larger;
+    }
+    body.extend_from_slice(chunk);
+}
+
+/// The TLS failure below a request's, if there is one.
+fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
+    let mut next = error.source();
+    while let Some(cause) = next {
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+            return Some(tls);
+        }
+        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            return Some(tls);
+        }
+        next = cause.source();
+    }
+    None
+}
+
+/// The innermost cause: "connection refused" instead of four sentences around it.
+fn deepest(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_grows_without_losing_a_byte() {
+        let mut body = Zeroizing::new(Vec::with_capacity(3));
+        for chunk in ["ab", "c", "", "defgh", "ijklmnopqrstuvwxyz"] {
+            append(&mut body, chunk.as_bytes());
+        }
+        assert_eq!(body.as_slice(), b"abcdefghijklmnopqrstuvwxyz");
+    }
+}
