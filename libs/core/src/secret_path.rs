@@ -1,6 +1,6 @@
 //! Where a secret lives.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 /// The longest path, in bytes. SPIKE's limit.
 pub const MAX_LEN: usize = 500;
@@ -39,6 +39,13 @@ pub enum InvalidPath {
 impl SecretPath {
     /// The path as written.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// So that an ordered map of paths can be searched by a prefix, which need not be a path itself.
+impl Borrow<str> for SecretPath {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use spike_core::Revision;
 
 /// What a document is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// The key ring; one document, named "ring". Its revision is the ring epoch.
     Ring,
@@ -15,6 +15,12 @@ pub enum Kind {
     /// Audit heads and segments; inserted once (`expect: None`), never changed or dropped.
     Audit,
 }
+
+/// The name of the only [`Kind::Ring`].
+pub const RING: &str = "ring";
+
+/// The name of the only [`Kind::Manifest`].
+pub const MANIFEST: &str = "manifest";
 
 /// Which documents.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What can go wrong, by whose fault it is.
 
-use std::error::Error;
+use std::{error::Error, sync::Arc};
 
 use spike_core::{Revision, SecretPath};
 
@@ -9,8 +9,11 @@ use crate::{Epochs, HeadRow};
 /// The result of a store call.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
+/// What a driver said. Shared, because one failure can answer many callers.
+pub type Cause = Arc<dyn Error + Send + Sync>;
+
 /// Why a store call failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// Another writer was first; the present head comes along.
@@ -50,14 +53,14 @@ pub enum StoreError {
         retryable: bool,
         /// What the driver said.
         #[source]
-        source: Option<Box<dyn Error + Send + Sync>>,
+        source: Option<Cause>,
     },
     /// The answer was lost: it happened or it didn't. Ask again with the same key.
     #[error("the store did not say whether it happened")]
     Ambiguous {
         /// What the driver said.
         #[source]
-        source: Option<Box<dyn Error + Send + Sync>>,
+        source: Option<Cause>,
     },
     /// The schema is not ours.
     #[error("the store has schema {found}, this program needs {supported}: {remedy}")]
@@ -69,7 +72,22 @@ pub enum StoreError {
         /// What to do.
         remedy: &'static str,
     },
+    /// What the configuration names can't be a store; someone has to change something.
+    #[error("not usable as a store: {0}")]
+    Unusable(String),
     /// What is kept can't be understood.
     #[error("the store returned something impossible: {0}")]
     Corrupt(String),
+}
+
+impl StoreError {
+    /// Nothing happened, and the same call may work later.
+    pub fn busy(reason: impl Into<String>) -> Self {
+        Self::Unavailable { reason: reason.into(), retryable: true, source: None }
+    }
+
+    /// The caller's deadline passed before anything happened.
+    pub fn late() -> Self {
+        Self::busy("the deadline of the call passed")
+    }
 }

@@ -8,13 +8,15 @@
 pub mod call;
 pub mod document;
 pub mod error;
+pub mod memory;
+pub mod rules;
 pub mod secrets;
 
 use async_trait::async_trait;
 
 pub use call::{Call, CallerHash, Epochs, Generation, Seen, TraceId};
 pub use document::{Document, DocumentDrop, DocumentPut, Kind, Names};
-pub use error::{Result, StoreError};
+pub use error::{Cause, Result, StoreError};
 pub use secrets::{
     Batch, Commit, Committed, Found, HeadRow, Listed, Outcome, Page, Sealed, Select, WriteKey,
 };
@@ -36,8 +38,11 @@ pub trait Secrets: Send + Sync {
     ///
     /// In this order: the guard must equal the present epochs ([`StoreError::Stale`]); a known
     /// write key replays its first outcome ([`StoreError::KeyReused`] if its digest differs); each
-    /// head's revision must be the expected one ([`StoreError::Conflict`]). Acknowledged means
-    /// durable.
+    /// head's revision must be the expected one ([`StoreError::Conflict`], of the first that isn't).
+    /// Acknowledged means durable. What no store takes is refused before that ([`rules::batch`]).
+    ///
+    /// A caller that stops waiting doesn't stop the write: if its key has been used since, it
+    /// happened. A deadline that passes while the write is under way is [`StoreError::Ambiguous`].
     async fn commit(&self, call: &Call, batch: Batch) -> Result<Seen<Outcome>>;
 
     /// One page of heads in byte order of their paths, tombstones included.
@@ -52,11 +57,12 @@ pub trait Documents: Send + Sync {
 
     /// Puts and drops documents: all or none.
     ///
-    /// Each `expect` must hold ([`StoreError::DocumentConflict`] otherwise), after the guard. A put
-    /// of a [`Kind::Manifest`] moves the generation to its revision and tag, one of a
-    /// [`Kind::Ring`] moves the ring revision. If every put is there already with the same revision
-    /// and tag, and every drop is gone, this was the caller's own write whose answer got lost: Ok.
-    /// Returns the epochs as they are afterwards.
+    /// In this order: the guard must equal the present epochs ([`StoreError::Stale`]); if every put
+    /// is there already with the same revision and tag, and every drop is gone, this was the
+    /// caller's own write whose answer got lost: Ok; each `expect` must hold
+    /// ([`StoreError::DocumentConflict`]). A put of a [`Kind::Manifest`] moves the generation to its
+    /// revision and tag, one of a [`Kind::Ring`] moves the ring revision. What no store takes is
+    /// refused before that ([`rules::change`]). Returns the epochs as they are afterwards.
     async fn change(
         &self,
         call: &Call,

@@ -62,7 +62,8 @@ pub struct Commit {
     pub expect: Option<Revision>,
     /// The head to write.
     pub head: HeadRow,
-    /// Records to write.
+    /// Records to write. One that is there already is replaced: that is how a record moves to
+    /// another key. After the drops, if a version is in both.
     pub puts: Vec<(Version, Sealed)>,
     /// Records to remove; missing ones are fine.
     pub drops: Vec<Version>,
@@ -77,7 +78,8 @@ pub struct WriteKey {
     pub digest: [u8; 32],
 }
 
-/// Commits that happen together or not at all. A path occurs once.
+/// Commits that happen together or not at all. A path occurs once; no commits at all only check the
+/// guard and use up the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
     /// The changes.
@@ -111,8 +113,18 @@ pub struct Page {
     pub prefix: String,
     /// Only paths behind this one, exclusive.
     pub after: Option<SecretPath>,
-    /// How many at most, at least 1.
+    /// How many at most, at least 1; more than [`MAX_PAGE`] are never returned at once.
     pub limit: u32,
+}
+
+/// The longest page: it bounds the memory of one answer.
+pub const MAX_PAGE: u32 = 1_000;
+
+impl Page {
+    /// How many heads the page really has, if there are that many: 1 to [`MAX_PAGE`].
+    pub fn size(&self) -> u32 {
+        self.limit.clamp(1, MAX_PAGE)
+    }
 }
 
 /// A page of the list.
