@@ -1,0 +1,5 @@
+//! What Nexus does for a caller, whatever protocol it speaks.
+
+mod watermark;
+
+pub use watermark::Watermark;
