@@ -1,0 +1,89 @@
+//! Who this process is and whom it believes, from environment variables.
+
+use std::path::PathBuf;
+
+use spike_core::{Roles, TrustRoots, role::DEFAULT_TRUST_ROOT};
+use spike_identity::Source;
+
+use crate::Env;
+
+/// Where SPIRE's agent listens unless it is told otherwise.
+pub const DEFAULT_ENDPOINT: &str = "unix:///tmp/spire-agent/public/api.sock";
+
+#[derive(Clone, Copy)]
+enum Kind {
+    WorkloadApi,
+    Files,
+    Kubernetes,
+}
+
+/// `SPIKE_IDENTITY`, and the variables of the source it names.
+pub fn source(env: &mut Env) -> Source {
+    let kinds = [
+        ("workload-api", Kind::WorkloadApi),
+        ("files", Kind::Files),
+        ("kubernetes", Kind::Kubernetes),
+    ];
+    match env.choice("SPIKE_IDENTITY", Kind::WorkloadApi, &kinds) {
+        Kind::WorkloadApi => Source::WorkloadApi { endpoint: endpoint(env) },
+        Kind::Files => Source::Files {
+            cert: needed(env, "SPIKE_IDENTITY_CERT_FILE"),
+            key: needed(env, "SPIKE_IDENTITY_KEY_FILE"),
+            bundle: needed(env, "SPIKE_IDENTITY_BUNDLE_FILE"),
+        },
+        Kind::Kubernetes => {
+            env.refuse(
+                "SPIKE_IDENTITY",
+                "this version has no Kubernetes source",
+                "Use workload-api or files.",
+            );
+            Source::WorkloadApi { endpoint: DEFAULT_ENDPOINT.to_owned() }
+        }
+    }
+}
+
+fn endpoint(env: &mut Env) -> String {
+    let name = "SPIFFE_ENDPOINT_SOCKET";
+    let raw = env.text(name, DEFAULT_ENDPOINT);
+    let path = raw.strip_prefix("unix://").or_else(|| raw.strip_prefix("unix:"));
+    let known = path.is_some_and(|path| path.starts_with('/')) || raw.starts_with("tcp://");
+    if !known {
+        env.refuse(name, "not a Workload API address", "Use unix:///run/spire/agent.sock.");
+    }
+    raw
+}
+
+fn needed(env: &mut Env, name: &str) -> PathBuf {
+    if !env.has(name) {
+        env.refuse(name, "not set", "SPIKE_IDENTITY=files needs it: name a PEM file.");
+    }
+    env.file(name).unwrap_or_default()
+}
+
+/// `SPIKE_TRUST_ROOT_*` and `SPIKE_INSTANCE`.
+pub fn roles(env: &mut Env) -> Roles {
+    Roles {
+        roots: TrustRoots {
+            nexus: domains(env, "SPIKE_TRUST_ROOT_NEXUS"),
+            keeper: domains(env, "SPIKE_TRUST_ROOT_KEEPER"),
+            bootstrap: domains(env, "SPIKE_TRUST_ROOT_BOOTSTRAP"),
+            pilot: domains(env, "SPIKE_TRUST_ROOT_PILOT"),
+            lite: domains(env, "SPIKE_TRUST_ROOT_LITE_WORKLOAD"),
+            operator: domains(env, "SPIKE_TRUST_ROOT_OPERATOR"),
+        },
+        instance: env.parse_maybe("SPIKE_INSTANCE"),
+    }
+}
+
+fn domains(env: &mut Env, name: &str) -> Vec<String> {
+    let domains = env.words(name, &[DEFAULT_TRUST_ROOT]);
+    let valid = |domain: &String| {
+        !domain.is_empty()
+            && domain.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b))
+    };
+    if domains.is_empty() || !domains.iter().all(valid) {
+        let remedy = "List trust domains without spiffe://, separated by commas: spike.ist.";
+        env.refuse(name, "not a list of trust domains", remedy);
+    }
+    domains
+}

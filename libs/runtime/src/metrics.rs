@@ -1,0 +1,91 @@
+//! Metrics that every server has, and the registry it adds its own to.
+//!
+//! No label ever holds a SPIFFE ID, a path or anything else that a stranger chooses.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric},
+    metrics::{counter::Counter, family::Family, gauge::ConstGauge, histogram::Histogram},
+    registry::Registry,
+};
+use spike_identity::Identity;
+
+/// Requests by route and outcome.
+pub const REQUESTS: &str = "spike_requests";
+/// Seconds from a request's headers to its answer, by route.
+pub const REQUEST_SECONDS: &str = "spike_request_seconds";
+/// Seconds until our own SVID expires.
+pub const SVID_EXPIRY: &str = "spike_svid_expiry_seconds";
+
+/// From a tenth of a millisecond to the request deadline.
+const SECONDS: [f64; 14] = [
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0,
+];
+
+/// A finished registry: read-only, and shared with the probes' listener.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics(Arc<Registry>);
+
+impl Metrics {
+    /// Ends registration.
+    pub fn new(registry: Registry) -> Self {
+        Self(Arc::new(registry))
+    }
+
+    /// All metrics in the `OpenMetrics` text format.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.0)
+            .expect("writing to a string can't fail");
+        text
+    }
+}
+
+type RouteLabels = [(&'static str, &'static str); 1];
+type OutcomeLabels = [(&'static str, &'static str); 2];
+
+/// Counts requests and measures how long they took.
+#[derive(Clone, Debug)]
+pub struct Requests {
+    total: Family<OutcomeLabels, Counter>,
+    seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
+}
+
+impl Requests {
+    /// Adds `spike_requests_total{route,outcome}` and `spike_request_seconds{route}`.
+    pub fn register(registry: &mut Registry) -> Self {
+        let histogram: fn() -> Histogram = || Histogram::new(SECONDS);
+        let this =
+            Self { total: Family::default(), seconds: Family::new_with_constructor(histogram) };
+        registry.register(REQUESTS, "Requests by route and outcome", this.total.clone());
+        registry.register(REQUEST_SECONDS, "Time to answer, by route", this.seconds.clone());
+        this
+    }
+
+    /// Records one answered request; both names are constants of the program.
+    pub fn record(&self, route: &'static str, outcome: &'static str, took: Duration) {
+        self.total.get_or_create(&[("route", route), ("outcome", outcome)]).inc();
+        self.seconds.get_or_create(&[("route", route)]).observe(took.as_secs_f64());
+    }
+}
+
+/// Adds `spike_svid_expiry_seconds`, worked out at each scrape; negative once it has expired.
+pub fn register_svid_expiry(registry: &mut Registry, identity: Identity) {
+    registry.register_collector(Box::new(SvidExpiry(identity)));
+}
+
+#[derive(Debug)]
+struct SvidExpiry(Identity);
+
+impl Collector for SvidExpiry {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let left = self.0.expires_at().as_second() - Timestamp::now().as_second();
+        let gauge = ConstGauge::new(left);
+        let help = "Seconds until our own SVID expires";
+        let metric = encoder.encode_descriptor(SVID_EXPIRY, help, None, gauge.metric_type())?;
+        gauge.encode(metric)
+    }
+}

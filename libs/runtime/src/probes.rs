@@ -1,0 +1,93 @@
+//! A plain listener for the kubelet and for Prometheus: `/livez`, `/readyz`, `/metrics`.
+//!
+//! It tells nothing that isn't for everyone on the pod network: no identity, no path, no secret.
+
+use std::{io, sync::Arc};
+
+use axum::routing::MethodRouter;
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::Metrics;
+
+/// Whether a server can do its work now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Readiness {
+    /// What it is.
+    pub status: Status,
+    /// Why, unless it is ready.
+    pub reasons: Vec<Reason>,
+}
+
+/// The one word of a readiness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It works.
+    Ready,
+    /// It has no key, or a Keeper no committed shard.
+    Sealed,
+    /// It can't reach its store.
+    StoreUnavailable,
+    /// It is shutting down.
+    Draining,
+}
+
+/// One reason, by a stable code and in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// Stable; in the reference.
+    pub code: &'static str,
+    /// For people.
+    pub message: String,
+}
+
+impl Readiness {
+    /// Ready.
+    pub const READY: Self = Self { status: Status::Ready, reasons: Vec::new() };
+
+    /// Not ready, for one reason.
+    pub fn not(status: Status, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, reasons: vec![Reason { code, message: message.into() }] }
+    }
+}
+
+/// Knows whether its server is ready. Asked at each probe: it answers from memory, at once.
+pub trait Probe: Send + Sync + 'static {
+    /// Whether requests should come here.
+    fn ready(&self) -> Readiness;
+}
+
+/// The probes of one server.
+pub struct Probes {
+    probe: Arc<dyn Probe>,
+    metrics: Metrics,
+    routes: Vec<(&'static str, MethodRouter)>,
+}
+
+impl Probes {
+    /// `/livez`, `/readyz` and `/metrics`.
+    pub fn new(probe: Arc<dyn Probe>, metrics: Metrics) -> Self {
+        Self { probe, metrics, routes: Vec::new() }
+    }
+
+    /// One more route, such as `/statusz`.
+    #[must_use]
+    pub fn route(mut self, path: &'static str, handler: MethodRouter) -> Self {
+        self.routes.push((path, handler));
+        self
+    }
+
+    /// Serves until `stop`; from `draining` on, readiness is [`Status::Draining`].
+    #[expect(clippy::unused_async, reason = "serves")]
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        draining: CancellationToken,
+        stop: CancellationToken,
+    ) -> io::Result<()> {
+        let _ = (self.probe, self.metrics, self.routes, listener, draining, stop);
+        unimplemented!()
+    }
+}

@@ -1,0 +1,39 @@
+//! The process itself: nothing of its memory reaches a disk, and it stops when asked to.
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The exit status of a process that a second signal stopped: 128 + SIGINT, as shells have it.
+const STOPPED_AT_ONCE: i32 = 130;
+
+/// Core dumps off; not readable or traceable by other processes of the same user.
+///
+/// A kernel that refuses either is told in the log: it is a second line of defence.
+pub fn harden() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!(%error, "core dumps can't be turned off");
+    }
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "the process stays dumpable");
+    }
+}
+
+/// A token that SIGTERM or SIGINT cancels. A second signal exits at once.
+pub fn shutdown() -> std::io::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stopping = stop.clone();
+    // A tracker of its own: nobody waits for the second signal.
+    TaskTracker::new().spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::info!("stopping; a second signal stops at once");
+        stopping.cancel();
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::warn!("stopped at once");
+        std::process::exit(STOPPED_AT_ONCE);
+    });
+    Ok(stop)
+}
