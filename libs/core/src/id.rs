@@ -1,19 +1,22 @@
-//! Public names of sixteen random or derived bytes, written in hex.
+//! Public names made of random or derived bytes, written in hex.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A text that is not 32 hex digits.
+/// A text that is not hex digits of the right number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected 32 hex digits")]
-pub struct InvalidHex;
+#[error("expected {digits} hex digits")]
+pub struct InvalidHex {
+    /// How many there should be.
+    pub digits: usize,
+}
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident($length:literal)) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(pub [u8; 16]);
+        pub struct $name(pub [u8; $length]);
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,8 +34,9 @@ macro_rules! id {
             type Err = InvalidHex;
 
             fn from_str(raw: &str) -> Result<Self, InvalidHex> {
-                let mut bytes = [0; 16];
-                hex::decode_to_slice(raw, &mut bytes).map_err(|_| InvalidHex)?;
+                let mut bytes = [0; $length];
+                hex::decode_to_slice(raw, &mut bytes)
+                    .map_err(|_| InvalidHex { digits: 2 * $length })?;
                 Ok(Self(bytes))
             }
         }
@@ -53,9 +57,14 @@ macro_rules! id {
 
 id! {
     /// One secrets store, from bootstrap to its end. Random; bound into every ciphertext.
-    ClusterId
+    ClusterId(16)
 }
 id! {
     /// Names one polynomial of one root key: which shards belong together. Derived; public.
-    SetId
+    SetId(16)
+}
+id! {
+    /// SHA-256 of a shard together with all that it belongs to. Public: a shard is uniformly random,
+    /// so its digest tells nothing about it.
+    ShardDigest(32)
 }

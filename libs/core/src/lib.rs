@@ -10,9 +10,10 @@ pub mod role;
 pub mod secret_path;
 pub mod spiffe_id;
 pub mod version;
+pub mod wire;
 
 pub use head::{Head, Incarnation};
-pub use id::{ClusterId, InvalidHex, SetId};
+pub use id::{ClusterId, InvalidHex, SetId, ShardDigest};
 pub use quorum::{InvalidQuorum, Quorum, ShareIndex};
 pub use role::{Instance, InvalidInstance, Role, Roles, TrustRoots};
 pub use secret_path::{InvalidPath, SecretPath};

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// How a root key is split: any `threshold` of `shares` Keepers can rebuild it.
 ///
 /// # Limits
@@ -72,8 +74,28 @@ impl fmt::Display for Quorum {
 }
 
 /// The x-coordinate of a shard, 1 ..= 255; Keeper ordinal + 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
 pub struct ShareIndex(u8);
+
+/// The index 0, where the polynomial is the secret itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the index of a shard is 1 to 255")]
+pub struct InvalidIndex;
+
+impl TryFrom<u8> for ShareIndex {
+    type Error = InvalidIndex;
+
+    fn try_from(index: u8) -> Result<Self, InvalidIndex> {
+        Self::new(index).ok_or(InvalidIndex)
+    }
+}
+
+impl From<ShareIndex> for u8 {
+    fn from(index: ShareIndex) -> Self {
+        index.0
+    }
+}
 
 impl ShareIndex {
     /// `None` for 0, where the polynomial is the secret itself.

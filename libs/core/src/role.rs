@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{ShareIndex, SpiffeId};
 
 /// A part that an identity plays. Every identity has at most one.
@@ -107,7 +109,8 @@ impl TrustRoots {
 }
 
 /// `<namespace>/<name>` of one cluster among several in a trust domain (`SPIKE_INSTANCE`).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Instance {
     namespace: String,
     name: String,
@@ -128,6 +131,20 @@ impl FromStr for Instance {
             return Err(InvalidInstance);
         }
         Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })
+    }
+}
+
+impl TryFrom<String> for Instance {
+    type Error = InvalidInstance;
+
+    fn try_from(raw: String) -> Result<Self, InvalidInstance> {
+        raw.parse()
+    }
+}
+
+impl From<Instance> for String {
+    fn from(instance: Instance) -> Self {
+        instance.to_string()
     }
 }
 
