@@ -5,10 +5,12 @@
 //! record that was swapped, edited or brought back is noticed as soon as the head is believed.
 
 mod change;
+mod codec;
 
 use jiff::Timestamp;
 
 pub use change::{Change, MAX_VERSIONS_LIMIT, NewVersion, NoSuchVersion, Selection};
+pub use codec::BadHead;
 
 use crate::{Revision, SecretPath, Version};
 
@@ -91,5 +93,7 @@ impl Head {
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;
