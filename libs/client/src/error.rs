@@ -87,3 +87,28 @@ fn suffix(detail: &str) -> String {
 pub(crate) fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
+
+/// What a server said, fit for a terminal: short, on one line, without control characters.
+pub(crate) fn printable(text: &str) -> String {
+    /// Longer than any text of ours.
+    const MOST: usize = 500;
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_servers_text_cannot_steer_a_terminal() {
+        assert_eq!(printable("no\x1b[2J\nsuch \u{9b}thing"), "no [2J such  thing");
+        assert_eq!(printable(&"x".repeat(9_000)).len(), 500);
+    }
+
+    #[test]
+    fn an_error_names_the_code_and_the_detail() {
+        let detail = "threshold not reached".to_owned();
+        let error = ClientError::BadRequest { code: "restore/too_few".to_owned(), detail };
+        assert_eq!(error.to_string(), "bad request (restore/too_few): threshold not reached");
+    }
+}

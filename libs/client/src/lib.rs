@@ -7,10 +7,13 @@
 //!
 //! Nothing is repeated here: whether a call may be repeated is known only to the one who made it.
 
+mod buffer;
 mod error;
 mod keeper;
 mod nexus;
 mod transport;
+mod v1;
+mod v2;
 
 pub use error::ClientError;
 pub use keeper::KeeperClient;

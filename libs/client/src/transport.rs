@@ -14,7 +14,10 @@ use spike_identity::{Expected, Identity};
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::error::{ClientError, origin};
+use crate::{
+    buffer::Buffer,
+    error::{ClientError, origin},
+};
 
 /// How long a TCP and TLS connection may take. A healthy one takes milliseconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,7 +37,7 @@ pub(crate) const OCTETS: &str = "application/octet-stream";
 pub(crate) struct Call {
     pub(crate) method: Method,
     /// Path and query, starting with a slash.
-    pub(crate) target: &'static str,
+    pub(crate) target: String,
     pub(crate) content_type: &'static str,
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
@@ -99,7 +102,7 @@ impl Transport {
 
     /// Sends the request once and reads the whole answer.
     pub(crate) async fn exchange(&self, call: Call) -> Result<Answer, ClientError> {
-        let url = self.base.join(call.target).expect("our own targets are valid");
+        let url = self.base.join(&call.target).expect("our own targets are valid");
         let request = self
             .client()?
             .request(call.method, url)
@@ -117,14 +120,14 @@ impl Transport {
     ) -> Result<Zeroizing<Vec<u8>>, ClientError> {
         let announced = answer.content_length().and_then(|n| usize::try_from(n).ok());
         let first = announced.unwrap_or(FIRST_BUFFER).min(MAX_ANSWER);
-        let mut body = Zeroizing::new(Vec::with_capacity(first));
+        let mut body = Buffer::with_capacity(first);
         while let Some(chunk) = answer.chunk().await.map_err(|e| self.failed(&e))? {
             if body.len() + chunk.len() > MAX_ANSWER {
                 return Err(self.protocol(format!("longer than {MAX_ANSWER} bytes")));
             }
-            append(&mut body, &chunk);
+            body.push(&chunk);
         }
-        Ok(body)
+        Ok(body.into_bytes())
     }
 
     /// The answer broke the protocol.
@@ -170,17 +173,6 @@ impl Transport {
     }
 }
 
-/// Appends without leaving copies behind: a buffer that is too small is replaced and wiped.
-fn append(body: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
-    let needed = body.len() + chunk.len();
-    if needed > body.capacity() {
-        let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(body.capacity() * 2)));
-        larger.extend_from_slice(body);
-        *body = larger;
-    }
-    body.extend_from_slice(chunk);
-}
-
 /// The TLS failure below a request's, if there is one.
 fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
     let mut next = error.source();
@@ -204,18 +196,4 @@ fn deepest(error: &reqwest::Error) -> String {
         cause = next;
     }
     cause.to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_grows_without_losing_a_byte() {
-        let mut body = Zeroizing::new(Vec::with_capacity(3));
-        for chunk in ["ab", "c", "", "defgh", "ijklmnopqrstuvwxyz"] {
-            append(&mut body, chunk.as_bytes());
-        }
-        assert_eq!(body.as_slice(), b"abcdefghijklmnopqrstuvwxyz");
-    }
 }
