@@ -1,10 +1,10 @@
 //! Sealed documents: policies and their manifest.
 
 use rand::CryptoRng;
-use spike_core::Revision;
+use spike_core::{ClusterId, Revision};
 use zeroize::Zeroizing;
 
-use crate::{RingKeys, SealError};
+use crate::{RingKeys, SealError, envelope, transcript::Transcript};
 
 /// What a document is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,7 +15,16 @@ pub enum DocumentPurpose {
     Manifest,
 }
 
-/// Where a document belongs.
+impl DocumentPurpose {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Manifest => "manifest",
+        }
+    }
+}
+
+/// Where a document belongs. All of it is bound to the ciphertext.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DocumentAt<'a> {
     /// What it is.
@@ -28,23 +37,42 @@ pub struct DocumentAt<'a> {
     pub tag: [u8; 16],
 }
 
+impl DocumentAt<'_> {
+    fn binding(&self, cluster: ClusterId) -> Transcript {
+        Transcript::of(self.purpose.name())
+            .bytes(&cluster.0)
+            .text(self.name)
+            .number(self.revision.0)
+            .bytes(&self.tag)
+    }
+}
+
 impl RingKeys {
     /// Seals a document under a key of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError::TooLarge`] beyond 64 GiB.
     pub fn seal_document(
         &self,
-        _rng: &mut impl CryptoRng,
-        _at: DocumentAt<'_>,
-        _plaintext: &[u8],
+        rng: &mut impl CryptoRng,
+        at: DocumentAt<'_>,
+        plaintext: &[u8],
     ) -> Result<Vec<u8>, SealError> {
-        unimplemented!()
+        envelope::seal(self, rng, at.binding(self.cluster()), plaintext)
     }
 
     /// Opens a document.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError::Forged`], [`SealError::UnknownFormat`] or [`SealError::UnknownKey`] if the store
+    /// returned anything but what was sealed for this place.
     pub fn open_document(
         &self,
-        _at: DocumentAt<'_>,
-        _bytes: &[u8],
+        at: DocumentAt<'_>,
+        bytes: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        unimplemented!()
+        envelope::open(self, at.binding(self.cluster()), bytes, at.purpose.name())
     }
 }

@@ -23,6 +23,9 @@ pub enum SealError {
         /// The threshold.
         need: u8,
     },
+    /// No recovery shards were ever given out.
+    #[error("no recovery shards were ever made for this cluster")]
+    NoEscrow,
     /// The shards gave a key that isn't the ring's: the ring was edited or replaced.
     #[error("the rebuilt key is not the key of set {0}")]
     WrongRoot(spike_core::SetId),
@@ -52,7 +55,7 @@ pub enum SealError {
         id: u32,
     },
     /// The store returned something of a form that was never written.
-    #[error("unknown form {0} of a sealed record")]
+    #[error("a record, document or head of form {0}, which this program does not know")]
     UnknownFormat(u8),
     /// The store returned something that no key of ours made for this place.
     #[error("the {0} was tampered with")]

@@ -16,21 +16,28 @@
 //! ring keys: record | index | cipher | audit
 //! ```
 
+mod aead;
+pub mod cipher;
+mod derive;
 pub mod document;
+mod envelope;
 mod error;
 pub mod head;
 pub mod memory;
 pub mod record;
 pub mod ring;
-mod ring_keys;
+pub mod ring_keys;
 pub mod root;
+mod shamir;
 pub mod shard;
+mod transcript;
 
+pub use cipher::CipherText;
 pub use document::{DocumentAt, DocumentPurpose};
 pub use error::SealError;
 pub use head::{HeadBytes, HeadMac};
 pub use record::{RecordAt, SealedRecord};
-pub use ring::{Claim, Escrow, KeyRing, Opened, RingDocument, ShardSet};
-pub use ring_keys::{CipherText, HashPurpose, RingKeys};
+pub use ring::{Claim, Escrow, KeyRing, Opened, RingDocument, ShardSet, Source};
+pub use ring_keys::{HashPurpose, KeyPurpose, RingKeys};
 pub use root::RootKey;
-pub use shard::{EscrowSplit, Refused, Shard, ShardDigest, Split, WhyRefused};
+pub use shard::{EscrowSplit, Refused, Shard, Split, WhyRefused};

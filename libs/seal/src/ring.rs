@@ -1,9 +1,23 @@
 //! The key ring: the one document that says which keys a cluster has and who holds their root.
+//!
+//! It lies in the untrusted store and changes only by compare-and-swap. Before the root is known only
+//! the quorum, the set ids and the digests are read, to choose shards; after that nothing of it is
+//! believed without its MAC ([`KeyRing::open`]). Every change is a pure function from one ring to the
+//! next; who writes it is not decided here.
 
-use rand::CryptoRng;
-use spike_core::{ClusterId, Instance, Quorum, Revision, SetId};
+mod claim;
+mod form;
+mod hex;
+mod open;
+mod wrap;
 
-use crate::{Refused, RingKeys, RootKey, SealError, Shard, ShardDigest, Split};
+use spike_core::{ClusterId, Instance, Quorum, Revision, SetId, ShardDigest};
+
+pub use claim::Claim;
+pub use open::{Opened, Source};
+pub use wrap::WrappedKey;
+
+use crate::{EscrowSplit, RootKey, SealError, Shard, Split};
 
 /// The ring as it is kept: claimed by a bootstrap, or in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,88 +25,42 @@ pub enum RingDocument {
     /// A bootstrap is making, or failed to make, the root key.
     Claimed(Claim),
     /// There is a root key and Keepers hold it.
-    Active(KeyRing),
+    Active(Box<KeyRing>),
 }
 
 impl RingDocument {
-    /// Reads a ring. Nothing of it is believed yet.
-    pub fn decode(_bytes: &[u8]) -> Result<Self, SealError> {
-        unimplemented!()
-    }
-
-    /// The bytes to keep.
-    pub fn encode(&self) -> Vec<u8> {
-        unimplemented!()
-    }
-
     /// Its revision.
     pub fn revision(&self) -> Revision {
-        unimplemented!()
+        match self {
+            Self::Claimed(claim) => claim.revision,
+            Self::Active(ring) => ring.revision,
+        }
     }
 
     /// The cluster.
     pub fn cluster(&self) -> ClusterId {
-        unimplemented!()
-    }
-}
-
-/// A claim on making the root key. It has no MAC: its author has no root yet that anyone knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// Rises with every change.
-    pub revision: Revision,
-    /// Which cluster of the trust domain, if there are several.
-    pub instance: Option<Instance>,
-    /// The cluster.
-    pub cluster: ClusterId,
-    /// Counts the claims, from 1.
-    pub attempt: u64,
-    /// `SPIKE_NEXUS_SHAMIR_GENERATION`.
-    pub generation: u64,
-    /// How the root will be split.
-    pub quorum: Quorum,
-}
-
-impl Claim {
-    /// The first claim.
-    pub fn first(
-        cluster: ClusterId,
-        instance: Option<Instance>,
-        quorum: Quorum,
-        generation: u64,
-    ) -> Self {
-        Self { revision: Revision::FIRST, instance, cluster, attempt: 1, generation, quorum }
-    }
-
-    /// The claim after this one, by whoever found it abandoned.
-    pub fn again(&self, quorum: Quorum, generation: u64) -> Self {
-        Self {
-            revision: self.revision.next(),
-            attempt: self.attempt.saturating_add(1),
-            quorum,
-            generation,
-            ..self.clone()
+        match self {
+            Self::Claimed(claim) => claim.cluster,
+            Self::Active(ring) => ring.cluster,
         }
     }
 
-    /// The polynomial of this claim.
-    pub const fn split(&self) -> Split {
-        Split { cluster: self.cluster, epoch: 1, attempt: self.attempt, quorum: self.quorum }
-    }
-
-    /// The active ring that this claim becomes, with new keys under `root`.
-    pub fn activate(&self, _root: &RootKey, _rng: &mut impl CryptoRng) -> KeyRing {
-        unimplemented!()
+    /// Which cluster of the trust domain, if there are several.
+    pub fn instance(&self) -> Option<&Instance> {
+        match self {
+            Self::Claimed(claim) => claim.instance.as_ref(),
+            Self::Active(ring) => ring.instance.as_ref(),
+        }
     }
 }
 
 /// One polynomial of a root and the digests of its shards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShardSet {
-    /// Rises by one with each re-share or new root.
-    pub epoch: u64,
+    /// Rises by one with each re-share or new root, from 1.
+    pub epoch: u32,
     /// Counts the claims of one epoch, from 1.
-    pub attempt: u64,
+    pub attempt: u32,
     /// What `spec.shamir.generation` was when it was made.
     pub generation: u64,
     /// How the root is split.
@@ -103,10 +71,63 @@ pub struct ShardSet {
     pub digests: Vec<ShardDigest>,
 }
 
-/// The recovery shards that custodians hold.
+impl ShardSet {
+    /// The set of a split: what a root makes of it.
+    pub fn of(split: Split, generation: u64, root: &RootKey) -> Self {
+        let digests =
+            split.deal(root).iter().map(|s| split.digest(s.index(), s.expose())).collect();
+        let Split { epoch, attempt, quorum, .. } = split;
+        Self { epoch, attempt, generation, quorum, id: split.set_id(root), digests }
+    }
+
+    /// Its polynomial.
+    pub const fn split(&self, cluster: ClusterId) -> Split {
+        Split { cluster, epoch: self.epoch, attempt: self.attempt, quorum: self.quorum }
+    }
+
+    /// Its shards.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError::WrongRoot`] if `root` makes other shards than the digests name: such shards are
+    /// never sent anywhere.
+    pub fn deal(&self, cluster: ClusterId, root: &RootKey) -> Result<Vec<Shard>, SealError> {
+        let split = self.split(cluster);
+        let shards = split.deal(root);
+        let ours = shards.iter().map(|shard| split.digest(shard.index(), shard.expose()));
+        if split.set_id(root) == self.id && ours.eq(self.digests.iter().copied()) {
+            Ok(shards)
+        } else {
+            Err(SealError::WrongRoot(self.id))
+        }
+    }
+}
+
+/// A set beside the current one, and its own root's part where that differs.
+///
+/// A pending or previous set of the *same* root is covered by the ring's MAC. One of another root has
+/// wrapped keys and a MAC of its own under that root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SideSet {
+    /// The shards.
+    pub set: ShardSet,
+    /// The other root's part, if it is another root.
+    pub root: Option<SideRoot>,
+}
+
+/// What another root than the current one vouches for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SideRoot {
+    /// The ring's keys, wrapped by that root.
+    pub keys: Vec<WrappedKey>,
+    /// That root's MAC of the set and of these keys.
+    pub mac: [u8; 32],
+}
+
+/// The recovery shards given out last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Escrow {
-    /// Counts the sets; a number is never used again.
+    /// Counts the sets, from 1; a number is never used again.
     pub set: u32,
     /// How the root is split.
     pub quorum: Quorum,
@@ -116,103 +137,118 @@ pub struct Escrow {
     pub recipients: Vec<String>,
 }
 
-/// An active key ring.
+/// An active key ring. It may come from the untrusted store: see [`KeyRing::open`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyRing {}
-
-/// What a quorum of good shards gives.
-pub struct Opened {
-    /// The root key.
-    pub root: RootKey,
-    /// The ring's keys.
-    pub keys: RingKeys,
-    /// Shards that were not used.
-    pub refused: Vec<Refused>,
+pub struct KeyRing {
+    revision: Revision,
+    instance: Option<Instance>,
+    cluster: ClusterId,
+    root_epoch: u32,
+    current: ShardSet,
+    pending: Option<SideSet>,
+    previous: Option<SideSet>,
+    escrow: Option<Escrow>,
+    keys: Vec<WrappedKey>,
+    mac: [u8; 32],
 }
 
 impl KeyRing {
-    /// Its revision.
-    pub fn revision(&self) -> Revision {
-        unimplemented!()
+    /// Rises with every change.
+    pub const fn revision(&self) -> Revision {
+        self.revision
     }
 
     /// The cluster.
-    pub fn cluster(&self) -> ClusterId {
-        unimplemented!()
+    pub const fn cluster(&self) -> ClusterId {
+        self.cluster
     }
 
     /// Which cluster of the trust domain, if there are several.
-    pub fn instance(&self) -> Option<&Instance> {
-        unimplemented!()
-    }
-
-    /// The set that is in force.
-    pub fn current(&self) -> &ShardSet {
-        unimplemented!()
-    }
-
-    /// The set that was in force before, until the current one has settled.
-    pub fn previous(&self) -> Option<&ShardSet> {
-        unimplemented!()
-    }
-
-    /// The set that is being put to the Keepers.
-    pub fn pending(&self) -> Option<&ShardSet> {
-        unimplemented!()
-    }
-
-    /// The recovery shards given out last.
-    pub fn escrow(&self) -> Option<&Escrow> {
-        unimplemented!()
+    pub const fn instance(&self) -> Option<&Instance> {
+        self.instance.as_ref()
     }
 
     /// The epoch in which the root was made.
-    pub fn root_epoch(&self) -> u64 {
-        unimplemented!()
+    pub const fn root_epoch(&self) -> u32 {
+        self.root_epoch
     }
 
-    /// Names the shards that would not be used, without using any.
-    pub fn refuse(&self, _shards: &[Shard]) -> Vec<Refused> {
-        unimplemented!()
+    /// The set that is in force.
+    pub const fn current(&self) -> &ShardSet {
+        &self.current
     }
 
-    /// Rebuilds the root from Keepers' shards, believes the ring, unwraps its keys.
-    pub fn rebuild(&self, _shards: &[Shard]) -> Result<Opened, SealError> {
-        unimplemented!()
+    /// The set that is being put to the Keepers, if any.
+    pub const fn pending(&self) -> Option<&SideSet> {
+        self.pending.as_ref()
     }
 
-    /// Rebuilds the root from recovery shards.
-    pub fn restore(&self, _shards: &[Shard]) -> Result<Opened, SealError> {
-        unimplemented!()
+    /// The set that was in force before, until the current one has settled.
+    pub const fn previous(&self) -> Option<&SideSet> {
+        self.previous.as_ref()
     }
 
-    /// Believes the ring and unwraps its keys with a root that is known.
-    pub fn open(&self, _root: &RootKey) -> Result<RingKeys, SealError> {
-        unimplemented!()
+    /// The recovery shards given out last, if any were.
+    pub const fn escrow(&self) -> Option<&Escrow> {
+        self.escrow.as_ref()
+    }
+
+    /// The ring's keys, wrapped.
+    pub fn keys(&self) -> &[WrappedKey] {
+        &self.keys
+    }
+
+    /// The set ids that the ring names: a Keeper needs to hold no other.
+    pub fn set_ids(&self) -> impl Iterator<Item = SetId> {
+        let sides = [&self.pending, &self.previous];
+        std::iter::once(self.current.id).chain(sides.into_iter().flatten().map(|side| side.set.id))
     }
 
     /// The Keepers' shards of the current set.
-    pub fn deal(&self, _root: &RootKey) -> Vec<Shard> {
-        unimplemented!()
+    ///
+    /// # Errors
+    ///
+    /// [`SealError::WrongRoot`] if the ring isn't this root's.
+    pub fn deal(&self, root: &RootKey) -> Result<Vec<Shard>, SealError> {
+        self.current.deal(self.cluster, root)
     }
 
-    /// The ring with the next set of recovery shards.
+    /// The next ring: with a new set of recovery shards, which replaces the last one.
+    ///
+    /// It must be stored before a shard leaves, so that a shard in the world is always one that a
+    /// restore will accept.
     pub fn with_next_escrow(
         &self,
-        _root: &RootKey,
-        _quorum: Quorum,
-        _recipients: Vec<String>,
+        root: &RootKey,
+        quorum: Quorum,
+        recipients: Vec<String>,
     ) -> Self {
-        unimplemented!()
+        let set = self.escrow.as_ref().map_or(1, |escrow| escrow.set.saturating_add(1));
+        let split = EscrowSplit { cluster: self.cluster, root_epoch: self.root_epoch, set, quorum };
+        let digests =
+            split.deal(root).iter().map(|s| split.digest(s.index(), s.expose())).collect();
+        let escrow = Some(Escrow { set, quorum, digests, recipients });
+        Self { escrow, revision: self.revision.next(), ..self.clone() }.signed(root)
     }
 
-    /// The recovery shards of the current escrow set, if there is one.
-    pub fn deal_escrow(&self, _root: &RootKey) -> Option<Vec<Shard>> {
-        unimplemented!()
+    /// The recovery shards given out last: the same ones, as often as asked.
+    pub fn deal_escrow(&self, root: &RootKey) -> Option<Vec<Shard>> {
+        self.escrow_split().map(|split| split.deal(root))
     }
 
-    /// The same ring with a revision above `seen`.
-    pub fn raised_above(&self, _root: &RootKey, _seen: Revision) -> Self {
-        unimplemented!()
+    fn escrow_split(&self) -> Option<EscrowSplit> {
+        let Escrow { set, quorum, .. } = *self.escrow.as_ref()?;
+        let (cluster, root_epoch) = (self.cluster, self.root_epoch);
+        Some(EscrowSplit { cluster, root_epoch, set, quorum })
+    }
+
+    /// The same ring with a revision above its own and above `seen`: accepts a store that was rolled
+    /// back on purpose.
+    pub fn raised_above(&self, root: &RootKey, seen: Revision) -> Self {
+        let revision = self.revision.max(seen).next();
+        Self { revision, ..self.clone() }.signed(root)
     }
 }
+
+#[cfg(test)]
+mod tests;
