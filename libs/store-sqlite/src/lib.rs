@@ -1,13 +1,50 @@
 //! The SQLite store of Spike: one file, one writer, many readers.
+//!
+//! It is for a single node: the file is on a local disk and belongs to one Nexus. What it keeps is
+//! durable when a call returns (write-ahead log, `synchronous = FULL`), and every answer is of one
+//! snapshot. It refuses files that aren't its own rather than guess what is in them.
 
-use std::path::Path;
+mod error;
+mod place;
+mod reader;
+mod rows;
+mod schema;
+mod writer;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use spike_core::SecretPath;
 use spike_store::{
-    Batch, Call, Capabilities, Document, DocumentDrop, DocumentPut, Documents, Epochs, Found,
-    Health, Kind, Listed, Manage, Names, Outcome, Page, Result, Secrets, Seen, Select, StoreError,
+    Batch, Call, CallerHash, Capabilities, Document, DocumentDrop, DocumentPut, Documents, Epochs,
+    Found, Health, Kind, Listed, Manage, Names, Outcome, Page, Result, Secrets, Seen, Select,
+    StoreError, TraceId, rules,
 };
+use sqlx::{
+    ConnectOptions, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio::{sync::RwLock, time::Instant};
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    error::failed,
+    schema::SCHEMA,
+    writer::{Job, Queue, SWEEP_STEP},
+};
+
+/// How long a statement waits for a lock that another process holds on the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// To what size SQLite cuts its write-ahead log after moving it into the file, in bytes.
+const LOG_SIZE: &str = "67108864";
+
+/// How long [`Manage::health`] waits for the writer before the store counts as unavailable.
+const HEALTH_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How a [`SqliteStore`] is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +61,13 @@ impl Default for Options {
 
 /// Secrets and documents in one SQLite file.
 #[derive(Debug)]
-pub struct SqliteStore;
+pub struct SqliteStore {
+    readers: SqlitePool,
+    /// `None` once the store is closed.
+    queue: RwLock<Option<Queue>>,
+    tasks: TaskTracker,
+    server_version: String,
+}
 
 /// Opens the store that `sqlite:///an/absolute/path` names, with [`Options::default`].
 ///
@@ -39,36 +82,91 @@ pub async fn open_url(url: &str) -> Result<SqliteStore> {
 }
 
 impl SqliteStore {
-    /// Opens the file, makes it if it is missing, and brings its schema up to date.
-    #[expect(clippy::unused_async, reason = "an outline")]
+    /// Opens the file, makes it (mode 0600) if it is missing, and brings its schema up to date.
+    ///
+    /// Refuses what can't be a store: a file of another program or of SPIKE itself, a newer schema,
+    /// a filesystem that machines share, a file or directory that can't be written.
     pub async fn open(path: &Path, options: Options) -> Result<Self> {
-        unimplemented!("{path:?} {options:?}")
+        let place = PathBuf::from(path);
+        let prepared = tokio::task::spawn_blocking(move || place::prepare(&place)).await;
+        prepared.map_err(|error| StoreError::busy(error.to_string()))??;
+        Self::connect(writing(path), path, options).await
     }
+
+    async fn connect(writing: SqliteConnectOptions, path: &Path, options: Options) -> Result<Self> {
+        let mut connection = writing.connect().await.map_err(failed)?;
+        schema::migrate(&mut connection, &path.display().to_string()).await?;
+        let version = sqlx::query_scalar("SELECT sqlite_version()");
+        let server_version = version.fetch_one(&mut connection).await.map_err(failed)?;
+        let readers = SqlitePoolOptions::new()
+            .min_connections(options.readers)
+            .max_connections(options.readers)
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(common(path).pragma("query_only", "ON"))
+            .await
+            .map_err(failed)?;
+        let (queue, writer) = Queue::new(connection);
+        let tasks = TaskTracker::new();
+        tasks.spawn(writer);
+        Ok(Self { readers, queue: RwLock::new(Some(queue)), tasks, server_version })
+    }
+
+    async fn queue(&self) -> Result<Queue> {
+        self.queue.read().await.clone().ok_or_else(writer::closed)
+    }
+}
+
+/// Of every connection.
+fn common(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .disable_statement_logging()
+}
+
+/// Of the only connection that writes.
+fn writing(path: &Path) -> SqliteConnectOptions {
+    common(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("journal_size_limit", LOG_SIZE)
 }
 
 #[async_trait]
 impl Secrets for SqliteStore {
-    async fn read(&self, _: &Call, _: &[(SecretPath, Select)]) -> Result<Seen<Vec<Found>>> {
-        unimplemented!()
+    async fn read(&self, call: &Call, want: &[(SecretPath, Select)]) -> Result<Seen<Vec<Found>>> {
+        rules::on_time(call)?;
+        reader::read(&self.readers, call, want).await
     }
 
-    async fn commit(&self, _: &Call, _: Batch) -> Result<Seen<Outcome>> {
-        unimplemented!()
+    async fn commit(&self, call: &Call, batch: Batch) -> Result<Seen<Outcome>> {
+        rules::batch(&batch)?;
+        self.queue().await?.submit(call, |answer| Job::Commit(batch, answer)).await
     }
 
-    async fn list(&self, _: &Call, _: Page) -> Result<Seen<Listed>> {
-        unimplemented!()
+    async fn list(&self, call: &Call, page: Page) -> Result<Seen<Listed>> {
+        rules::on_time(call)?;
+        reader::list(&self.readers, call, &page).await
     }
 }
 
 #[async_trait]
 impl Documents for SqliteStore {
-    async fn load(&self, _: &Call, _: Kind, _: Names) -> Result<Seen<Vec<Document>>> {
-        unimplemented!()
+    async fn load(&self, call: &Call, kind: Kind, names: Names) -> Result<Seen<Vec<Document>>> {
+        rules::on_time(call)?;
+        reader::load(&self.readers, call, kind, &names).await
     }
 
-    async fn change(&self, _: &Call, _: Vec<DocumentPut>, _: Vec<DocumentDrop>) -> Result<Epochs> {
-        unimplemented!()
+    async fn change(
+        &self,
+        call: &Call,
+        puts: Vec<DocumentPut>,
+        drops: Vec<DocumentDrop>,
+    ) -> Result<Epochs> {
+        rules::change(&puts, &drops)?;
+        self.queue().await?.submit(call, |answer| Job::Change(puts, drops, answer)).await
     }
 }
 
@@ -79,12 +177,34 @@ impl Manage for SqliteStore {
     }
 
     async fn health(&self) -> Result<Health> {
-        unimplemented!()
+        let call = Call {
+            guard: None,
+            deadline: Instant::now() + HEALTH_PATIENCE,
+            at: Timestamp::UNIX_EPOCH,
+            trace: TraceId::default(),
+            caller: CallerHash([0; 32]),
+        };
+        self.queue().await?.submit(&call, Job::Check).await?;
+        let server_version = self.server_version.clone();
+        Ok(Health { kind: "sqlite", schema: SCHEMA, server_version })
     }
 
-    async fn sweep(&self, _: &Call) -> Result<u64> {
-        unimplemented!()
+    async fn sweep(&self, call: &Call) -> Result<u64> {
+        let queue = self.queue().await?;
+        let mut swept = 0;
+        loop {
+            let step = queue.submit(call, Job::Sweep).await?;
+            swept += step;
+            if step < u64::from(SWEEP_STEP) {
+                return Ok(swept);
+            }
+        }
     }
 
-    async fn close(&self) {}
+    async fn close(&self) {
+        self.readers.close().await;
+        drop(self.queue.write().await.take());
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
 }

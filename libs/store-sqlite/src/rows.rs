@@ -1,0 +1,135 @@
+//! Rows and what they mean. A row that means nothing is [`StoreError::Corrupt`], never a guess.
+
+use bytes::Bytes;
+use spike_core::{Revision, Version};
+use spike_store::{
+    Committed, Document, Epochs, Generation, HeadRow, Kind, Result, Sealed, StoreError,
+};
+use sqlx::{Decode, Row, Sqlite, Type, sqlite::SqliteRow};
+
+use crate::error::failed;
+
+/// Columns of the `epochs` row.
+pub(crate) fn epochs(row: &SqliteRow) -> Result<Epochs> {
+    Ok(Epochs {
+        generation: Generation { counter: number(row, "counter")?, tag: exact(row, "tag")? },
+        ring: Revision(number(row, "ring")?),
+    })
+}
+
+/// Columns of a `heads` row; `None` if the join found none.
+pub(crate) fn head(row: &SqliteRow) -> Result<Option<HeadRow>> {
+    if get::<Option<i64>>(row, "revision")?.is_none() {
+        return Ok(None);
+    }
+    let key = number(row, "key")?;
+    Ok(Some(HeadRow {
+        revision: Revision(number(row, "revision")?),
+        current: match get::<Option<i64>>(row, "current")? {
+            None => None,
+            Some(_) => Some(version(number(row, "current")?)?),
+        },
+        bytes: get::<Vec<u8>>(row, "head_bytes")?.into(),
+        key: key.try_into().map_err(|_| impossible("key", key))?,
+        mac: exact(row, "mac")?,
+    }))
+}
+
+/// Columns of a `records` row; `None` if the join found none.
+pub(crate) fn record(row: &SqliteRow) -> Result<Option<(Version, Sealed)>> {
+    let Some(bytes) = get::<Option<Vec<u8>>>(row, "record_bytes")? else { return Ok(None) };
+    Ok(Some((version(number(row, "version")?)?, Sealed(bytes.into()))))
+}
+
+/// Columns of a `documents` row; `None` if the join found none.
+pub(crate) fn document(row: &SqliteRow) -> Result<Option<Document>> {
+    let Some(name) = get::<Option<String>>(row, "name")? else { return Ok(None) };
+    Ok(Some(Document {
+        name,
+        revision: Revision(number(row, "revision")?),
+        tag: exact(row, "document_tag")?,
+        bytes: Bytes::from(get::<Vec<u8>>(row, "bytes")?),
+    }))
+}
+
+/// How a kind is kept.
+pub(crate) const fn kind(kind: Kind) -> i64 {
+    match kind {
+        Kind::Ring => 1,
+        Kind::Manifest => 2,
+        Kind::Policy => 3,
+        Kind::Audit => 4,
+    }
+}
+
+/// A number as SQL keeps it. `spike_store::rules` has refused those that don't fit.
+pub(crate) fn sql(number: u64) -> Result<i64> {
+    number.try_into().map_err(|_| StoreError::Unsupported("keep a number above 2^63 - 1"))
+}
+
+/// An outcome as it is remembered: 16 bytes for each commit, current 0 for none.
+pub(crate) fn encode(commits: &[Committed]) -> Vec<u8> {
+    let words = |commit: &Committed| [commit.revision.0, commit.current.map_or(0, Version::get)];
+    commits.iter().flat_map(words).flat_map(u64::to_be_bytes).collect()
+}
+
+/// What [`encode`] made.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Committed>> {
+    let (commits, []) = bytes.as_chunks::<16>() else {
+        return Err(impossible("commits", bytes.len() as u64));
+    };
+    let half =
+        |bytes: &[u8]| bytes.iter().fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
+    let committed = |commit: &[u8; 16]| {
+        let (revision, current) = commit.split_at(8);
+        Committed { revision: Revision(half(revision)), current: Version::new(half(current)) }
+    };
+    Ok(commits.iter().map(committed).collect())
+}
+
+/// A column of its own type.
+pub(crate) fn get<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(
+    row: &'r SqliteRow,
+    column: &'static str,
+) -> Result<T> {
+    row.try_get(column).map_err(failed)
+}
+
+/// A column of exactly `N` bytes.
+pub(crate) fn exact<const N: usize>(row: &SqliteRow, column: &'static str) -> Result<[u8; N]> {
+    let bytes: Vec<u8> = get(row, column)?;
+    bytes.as_slice().try_into().map_err(|_| impossible(column, bytes.len() as u64))
+}
+
+fn number(row: &SqliteRow, column: &'static str) -> Result<u64> {
+    let number: i64 = get(row, column)?;
+    number.try_into().map_err(|_| StoreError::Corrupt(format!("column {column} is {number}")))
+}
+
+fn version(number: u64) -> Result<Version> {
+    Version::new(number).ok_or_else(|| impossible("version", number))
+}
+
+fn impossible(column: &str, found: u64) -> StoreError {
+    StoreError::Corrupt(format!("column {column} has {found}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_remembered_exactly() {
+        let commits = vec![
+            Committed { revision: Revision(1), current: Some(Version::FIRST) },
+            Committed { revision: Revision(u64::MAX >> 1), current: None },
+        ];
+        assert_eq!(decode(&encode(&commits)).unwrap(), commits);
+        assert_eq!(decode(&[]).unwrap(), vec![]);
+    }
+
+    #[test]
+    fn a_truncated_outcome_is_corrupt() {
+        assert!(matches!(decode(&[0; 15]), Err(StoreError::Corrupt(_))));
+    }
+}
