@@ -48,7 +48,9 @@ impl Env {
     ///
     /// `problem` and `remedy` are shown to the operator; neither may hold a secret.
     pub fn refuse(&mut self, name: &str, problem: impl Display, remedy: impl Display) {
-        let value = self.raw(name).filter(|_| !known::is_secret(name)).map(str::to_owned);
+        // A value with an `@` may be a URL with a password, wherever it was put.
+        let shown = |value: &&str| !known::is_secret(name) && !value.contains('@');
+        let value = self.raw(name).filter(shown).map(str::to_owned);
         self.problems.push(Problem {
             name: name.to_owned(),
             value,

@@ -8,7 +8,12 @@ use jiff::Timestamp;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
-    metrics::{counter::Counter, family::Family, gauge::ConstGauge, histogram::Histogram},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::{ConstGauge, Gauge},
+        histogram::Histogram,
+    },
     registry::Registry,
 };
 use spike_identity::Identity;
@@ -17,6 +22,12 @@ use spike_identity::Identity;
 pub const REQUESTS: &str = "spike_requests";
 /// Seconds from a request's headers to its answer, by route.
 pub const REQUEST_SECONDS: &str = "spike_request_seconds";
+/// Connections open now.
+pub const CONNECTIONS: &str = "spike_connections";
+/// Connections and requests that were refused before a handler saw them, by reason.
+pub const REFUSED: &str = "spike_refused";
+/// TLS handshakes that failed.
+pub const HANDSHAKE_FAILURES: &str = "spike_handshake_failures";
 /// Seconds until our own SVID expires.
 pub const SVID_EXPIRY: &str = "spike_svid_expiry_seconds";
 
@@ -69,6 +80,32 @@ impl Requests {
     pub fn record(&self, route: &'static str, outcome: &'static str, took: Duration) {
         self.total.get_or_create(&[("route", route), ("outcome", outcome)]).inc();
         self.seconds.get_or_create(&[("route", route)]).observe(took.as_secs_f64());
+    }
+}
+
+/// What an accept loop counts.
+#[derive(Clone, Debug, Default)]
+pub struct Serving {
+    pub(crate) connections: Gauge,
+    pub(crate) handshake_failures: Counter,
+    refused: Family<RouteLabels, Counter>,
+}
+
+impl Serving {
+    /// Adds `spike_connections`, `spike_refused_total{reason}` and
+    /// `spike_handshake_failures_total`.
+    pub fn register(registry: &mut Registry) -> Self {
+        let this = Self::default();
+        let help = "Connections and requests refused before a handler saw them, by reason";
+        registry.register(CONNECTIONS, "Connections open now", this.connections.clone());
+        registry.register(REFUSED, help, this.refused.clone());
+        let failures = this.handshake_failures.clone();
+        registry.register(HANDSHAKE_FAILURES, "TLS handshakes that failed", failures);
+        this
+    }
+
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&[("reason", reason)]).inc();
     }
 }
 

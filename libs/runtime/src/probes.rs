@@ -2,14 +2,30 @@
 //!
 //! It tells nothing that isn't for everyone on the pod network: no identity, no path, no secret.
 
-use std::{io, sync::Arc};
+use std::{sync::Arc, time::Duration};
 
-use axum::routing::MethodRouter;
+use axum::{
+    Json, Router,
+    response::IntoResponse as _,
+    routing::{MethodRouter, get},
+};
+use http::{StatusCode, header::CONTENT_TYPE};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::Metrics;
+use crate::{
+    metrics::{Metrics, Serving},
+    serve::{Accepting, Limits},
+};
+
+/// Kubelet, Prometheus and a few curious people.
+const CONNECTIONS: usize = 64;
+
+/// A probe takes no time; nobody waits for one at shutdown.
+const DRAIN: Duration = Duration::from_secs(1);
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Whether a server can do its work now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -80,14 +96,52 @@ impl Probes {
     }
 
     /// Serves until `stop`; from `draining` on, readiness is [`Status::Draining`].
-    #[expect(clippy::unused_async, reason = "serves")]
     pub async fn serve(
         self,
         listener: TcpListener,
         draining: CancellationToken,
         stop: CancellationToken,
-    ) -> io::Result<()> {
-        let _ = (self.probe, self.metrics, self.routes, listener, draining, stop);
-        unimplemented!()
+    ) {
+        let limits = Limits {
+            connections: CONNECTIONS,
+            in_flight: CONNECTIONS,
+            body_bytes: 0,
+            drain: DRAIN,
+            ..Limits::default()
+        };
+        let server = Accepting {
+            tls: None,
+            router: self.router(draining),
+            limits,
+            refuse: Arc::new(|_, _| StatusCode::SERVICE_UNAVAILABLE.into_response()),
+            metrics: Serving::default(),
+        };
+        server.run(listener, stop).await;
     }
+
+    fn router(self, draining: CancellationToken) -> Router {
+        let Self { probe, metrics, routes } = self;
+        let readyz = get(async move || readyz(&*probe, &draining));
+        let metrics = get(async move || ([(CONTENT_TYPE, OPEN_METRICS)], metrics.text()));
+        let router = Router::new()
+            .route("/livez", get(async || "ok"))
+            .route("/readyz", readyz)
+            .route("/metrics", metrics);
+        routes.into_iter().fold(router, |router, (path, handler)| router.route(path, handler))
+    }
+}
+
+fn readyz(probe: &dyn Probe, draining: &CancellationToken) -> (StatusCode, Json<Readiness>) {
+    let readiness = if draining.is_cancelled() {
+        Readiness::not(Status::Draining, "draining", "the process is shutting down")
+    } else {
+        probe.ready()
+    };
+    let code = match readiness.status {
+        Status::Ready => StatusCode::OK,
+        Status::Sealed | Status::StoreUnavailable | Status::Draining => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    };
+    (code, Json(readiness))
 }

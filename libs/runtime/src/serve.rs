@@ -4,14 +4,27 @@
 //! each request a deadline, a body limit, a share of the process and a fresh look at the identity
 //! behind it. What a request means is the router's business.
 
+mod accept;
+mod activity;
+mod body;
+mod connection;
+mod rate;
+mod request;
+
 use std::{io, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, response::Response};
-use http::request::Parts;
+use axum::{Router, response::Response};
+use http::Uri;
 use spike_identity::{Identity, Peer};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use zeroize::Zeroizing;
+
+use crate::metrics::Serving;
+pub(crate) use accept::Accepting;
+
+pub use body::{BodyError, read_body};
+pub use rate::Rate;
 
 /// Who calls, as an extension of every request: `None` for a client without a certificate.
 #[derive(Clone, Debug)]
@@ -35,16 +48,7 @@ pub enum Refusal {
 }
 
 /// Makes the answer to a request that is refused.
-pub type Refuse = Arc<dyn Fn(Refusal, &Parts) -> Response + Send + Sync>;
-
-/// How often one identity may ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// Sustained requests per second.
-    pub per_second: u32,
-    /// Requests at once after a pause.
-    pub burst: u32,
-}
+pub type Refuse = Arc<dyn Fn(Refusal, &Uri) -> Response + Send + Sync>;
 
 /// The bounds of a server. The defaults are those of the security reference.
 #[derive(Clone, Debug)]
@@ -107,6 +111,8 @@ pub struct Server {
     pub limits: Limits,
     /// Its words for a refusal.
     pub refuse: Refuse,
+    /// What it counts.
+    pub metrics: Serving,
 }
 
 impl Server {
@@ -114,35 +120,19 @@ impl Server {
     ///
     /// A handler's future may be dropped at any `await`: when the client goes away, at the request
     /// deadline, at the end of the drain. Work that must go on belongs on a `TaskTracker`.
-    #[expect(clippy::unused_async, reason = "serves")]
     pub async fn run(self, stop: CancellationToken) {
-        let _ = (self, stop);
-        unimplemented!()
+        // One call: the configuration looks up the present SVID at each handshake.
+        let acceptor = TlsAcceptor::from(self.identity.server_config());
+        Accepting {
+            tls: Some((acceptor, self.identity)),
+            router: self.router,
+            limits: self.limits,
+            refuse: self.refuse,
+            metrics: self.metrics,
+        }
+        .run(self.listener, stop)
+        .await;
     }
-}
-
-/// Why a request's body can't be had.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BodyError {
-    /// Over [`Limits::body_bytes`].
-    #[error("the body is too large")]
-    TooLarge,
-    /// Not complete within [`Limits::body`].
-    #[error("the body came too slowly")]
-    TooSlow,
-    /// The client went away or broke HTTP.
-    #[error("the body broke off")]
-    Broken(#[source] axum::Error),
-}
-
-/// Reads a whole request body into memory that is wiped afterwards.
-///
-/// The limits are the server's; call it after the caller was authenticated.
-#[expect(clippy::unused_async, reason = "reads")]
-pub async fn read_body(body: Body) -> Result<Zeroizing<Vec<u8>>, BodyError> {
-    drop(body);
-    unimplemented!()
 }
 
 /// Binds `listen`, with the address in the error.

@@ -33,11 +33,11 @@ pub(super) fn boolean(raw: &str) -> Result<bool, &'static str> {
 
 pub(super) fn https(raw: &str) -> Result<Url, String> {
     let url = Url::parse(raw.trim()).map_err(|error| error.to_string())?;
-    if url.scheme() != "https" {
-        return Err(format!("{url} isn't an https URL"));
-    }
     if !url.username().is_empty() || url.password().is_some() {
         return Err("a URL here has no user name or password".to_owned());
+    }
+    if url.scheme() != "https" {
+        return Err(format!("{url} isn't an https URL"));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(format!("{url} has a query or a fragment"));

@@ -1,0 +1,112 @@
+//! One request: whether it is admitted, and what becomes of its handler.
+
+use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+
+use axum::{body::Body, response::Response};
+use futures::FutureExt as _;
+use http::{HeaderValue, Request, Uri, Version, header, request::Parts};
+use hyper::body::Incoming;
+use jiff::Timestamp;
+use spike_identity::Peer;
+use tokio::{sync::SemaphorePermit, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use super::{Caller, Refusal, accept::Shared, activity::Activity, body::Bounded};
+
+/// The requests of one connection.
+pub(super) struct Requests {
+    pub(super) shared: Arc<Shared>,
+    pub(super) peer: Option<Peer>,
+    pub(super) activity: Arc<Activity>,
+    /// Closes this connection once its requests are answered.
+    pub(super) closing: CancellationToken,
+}
+
+impl Requests {
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response, Infallible> {
+        let in_request = self.activity.request();
+        let (parts, body) = request.into_parts();
+        let (uri, version) = (parts.uri.clone(), parts.version);
+        let body = Bounded::new(body, version, &self.shared);
+        let response = match self.admit(&parts) {
+            Err(refusal) => self.refuse(refusal, &uri, version),
+            Ok(permit) => {
+                let request = Request::from_parts(parts, Body::new(body));
+                let answered = self.handle(request).await;
+                drop(permit);
+                answered.unwrap_or_else(|refusal| self.refuse(refusal, &uri, version))
+            }
+        };
+        drop(in_request);
+        Ok(response)
+    }
+
+    /// Whether this request may be handled now.
+    fn admit(&self, parts: &Parts) -> Result<SemaphorePermit<'_>, Refusal> {
+        let Shared { server, rates, in_flight, .. } = &*self.shared;
+        if let (Some((_, identity)), Some(peer)) = (&server.tls, &self.peer)
+            && !identity.still_valid(peer, Timestamp::now())
+        {
+            return Err(Refusal::IdentityExpired);
+        }
+        let id = self.peer.as_ref().map(|peer| &peer.id);
+        if rates.as_ref().is_some_and(|rates| !rates.admit(id, Instant::now())) {
+            return Err(Refusal::RateLimited);
+        }
+        if announced_length(parts).is_some_and(|length| length > server.limits.body_bytes as u64) {
+            return Err(Refusal::BodyTooLarge);
+        }
+        in_flight.try_acquire().map_err(|_| Refusal::Overloaded)
+    }
+
+    async fn handle(&self, mut request: Request<Body>) -> Result<Response, Refusal> {
+        let server = &self.shared.server;
+        request.extensions_mut().insert(Caller(self.peer.clone()));
+        let handler = AssertUnwindSafe(server.router.clone().oneshot(request)).catch_unwind();
+        match timeout(server.limits.request, handler).await {
+            Ok(Ok(Ok(response))) => Ok(response),
+            Ok(Err(_panic)) => Err(Refusal::Panicked),
+            Err(_elapsed) => Err(Refusal::TimedOut),
+        }
+    }
+
+    fn refuse(&self, refusal: Refusal, uri: &Uri, version: Version) -> Response {
+        self.shared.server.metrics.refused(refusal.name());
+        let mut response = (self.shared.server.refuse)(refusal, uri);
+        if refusal.closes() {
+            self.closing.cancel();
+            if version < Version::HTTP_2 {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+        }
+        response
+    }
+}
+
+fn announced_length(parts: &Parts) -> Option<u64> {
+    parts.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+impl Refusal {
+    /// Its name as a metric label.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::IdentityExpired => "identity_expired",
+            Self::RateLimited => "rate_limited",
+            Self::Overloaded => "overloaded",
+            Self::BodyTooLarge => "body_too_large",
+            Self::TimedOut => "timed_out",
+            Self::Panicked => "panicked",
+        }
+    }
+
+    /// True if the connection is of no further use.
+    const fn closes(self) -> bool {
+        matches!(self, Self::IdentityExpired | Self::BodyTooLarge)
+    }
+}
