@@ -10,7 +10,7 @@ use axum::{
     routing::{MethodRouter, get},
 };
 use http::{StatusCode, header::CONTENT_TYPE};
-use serde::Serialize;
+use spike_core::wire::v2::health::{Health, State};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -27,52 +27,10 @@ const DRAIN: Duration = Duration::from_secs(1);
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Whether a server can do its work now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Readiness {
-    /// What it is.
-    pub status: Status,
-    /// Why, unless it is ready.
-    pub reasons: Vec<Reason>,
-}
-
-/// The one word of a readiness.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// It works.
-    Ready,
-    /// It has no key, or a Keeper no committed shard.
-    Sealed,
-    /// It can't reach its store.
-    StoreUnavailable,
-    /// It is shutting down.
-    Draining,
-}
-
-/// One reason, by a stable code and in words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Reason {
-    /// Stable; in the reference.
-    pub code: &'static str,
-    /// For people.
-    pub message: String,
-}
-
-impl Readiness {
-    /// Ready.
-    pub const READY: Self = Self { status: Status::Ready, reasons: Vec::new() };
-
-    /// Not ready, for one reason.
-    pub fn not(status: Status, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, reasons: vec![Reason { code, message: message.into() }] }
-    }
-}
-
 /// Knows whether its server is ready. Asked at each probe: it answers from memory, at once.
 pub trait Probe: Send + Sync + 'static {
     /// Whether requests should come here.
-    fn ready(&self) -> Readiness;
+    fn health(&self) -> Health;
 }
 
 /// The probes of one server.
@@ -95,7 +53,7 @@ impl Probes {
         self
     }
 
-    /// Serves until `stop`; from `draining` on, readiness is [`Status::Draining`].
+    /// Serves until `stop`; from `draining` on, readiness is [`State::Draining`].
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -131,17 +89,17 @@ impl Probes {
     }
 }
 
-fn readyz(probe: &dyn Probe, draining: &CancellationToken) -> (StatusCode, Json<Readiness>) {
-    let readiness = if draining.is_cancelled() {
-        Readiness::not(Status::Draining, "draining", "the process is shutting down")
+fn readyz(probe: &dyn Probe, draining: &CancellationToken) -> (StatusCode, Json<Health>) {
+    let health = if draining.is_cancelled() {
+        Health::not(State::Draining, "draining", "the process is shutting down")
     } else {
-        probe.ready()
+        probe.health()
     };
-    let code = match readiness.status {
-        Status::Ready => StatusCode::OK,
-        Status::Sealed | Status::StoreUnavailable | Status::Draining => {
+    let code = match health.status {
+        State::Ready => StatusCode::OK,
+        State::Sealed | State::StoreUnavailable | State::Draining => {
             StatusCode::SERVICE_UNAVAILABLE
         }
     };
-    (code, Json(readiness))
+    (code, Json(health))
 }

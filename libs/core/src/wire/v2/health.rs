@@ -14,6 +14,17 @@ pub struct Health {
     pub reasons: Vec<Reason>,
 }
 
+impl Health {
+    /// Ready.
+    pub const READY: Self = Self { status: State::Ready, reasons: Vec::new() };
+
+    /// Not ready, for one reason.
+    pub fn not(status: State, code: impl Into<String>, message: impl Into<String>) -> Self {
+        let reason = Reason { code: code.into(), message: message.into() };
+        Self { status, reasons: vec![reason] }
+    }
+}
+
 /// The state of a Nexus or a Keeper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
