@@ -31,7 +31,7 @@ lint: setup $(TOOLS)/bin/cargo-deny ## Check form: rustfmt, clippy, sizes, layer
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
 	@cargo run --quiet --locked --package xtask
-	@$(TOOLS)/bin/cargo-deny --offline --locked check --hide-inclusion-graph bans licenses sources
+	@$(TOOLS)/bin/cargo-deny --locked check --hide-inclusion-graph bans licenses sources
 
 .PHONY: fmt
 fmt: ## Format the code
