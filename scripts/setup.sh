@@ -33,6 +33,6 @@ if [[ $(printf '%s\n' "$want_rust" "$have_rust" | sort -V | head -n1) != "$want_
     exit 1
 fi
 if [[ ${1-} == test ]] && ! command -v go >/dev/null; then
-    echo "missing: Go 1.24 or newer, for the tests with SPIKE's own SDK; see https://go.dev/dl" >&2
+    echo "missing: Go 1.25.5 or newer, for the tests with SPIKE's own SDK; see https://go.dev/dl" >&2
     exit 1
 fi

@@ -1,0 +1,287 @@
+//! A whole cluster on loopback.
+
+use std::{collections::BTreeMap, path::PathBuf, process::Output, time::Duration};
+
+use anyhow::{Context, ensure};
+use spike_authority::dev::{Authority, AuthorityConfig};
+use spike_core::{Role, SpiffeId};
+use spike_identity::{Identity, Source, Wanted};
+use tempfile::TempDir;
+use tokio::process::Command;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{Caller, Program, Server, process::append, program};
+
+/// The trust domain of every test: SPIKE's default, which its SDK can't do without.
+const TRUST_DOMAIN: &str = "spike.ist";
+
+/// Which backing store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// A file in the cluster's folder.
+    Sqlite,
+    /// None: a random root key, no Keepers.
+    Memory,
+}
+
+/// What a cluster is made of.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many Keepers.
+    pub shares: u8,
+    /// How many of them rebuild the root key.
+    pub threshold: u8,
+    /// The backing store.
+    pub store: Store,
+    /// How long an SVID lives.
+    pub svid_ttl: Duration,
+    /// `SPIKE_INSTANCE`: which cluster of the trust domain this is.
+    pub instance: Option<&'static str>,
+    /// More variables for Nexus and the Keepers.
+    pub env: Vec<(String, String)>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            shares: 3,
+            threshold: 2,
+            store: Store::Sqlite,
+            svid_ttl: Duration::from_mins(5),
+            instance: None,
+            env: Vec::new(),
+        }
+    }
+}
+
+/// A running cluster. Dropping it kills what is left of it.
+pub struct Cluster {
+    /// The Keepers by ordinal.
+    pub keepers: Vec<Server>,
+    /// The Nexus.
+    pub nexus: Server,
+    /// Issues the identities.
+    pub authority: Authority,
+    options: Options,
+    sockets: BTreeMap<String, PathBuf>,
+    tracker: TaskTracker,
+    stop: CancellationToken,
+    folder: TempDir,
+}
+
+impl Cluster {
+    /// Starts Keepers, bootstraps, starts a Nexus and waits until it serves.
+    pub async fn start(options: Options) -> anyhow::Result<Self> {
+        let mut cluster = Self::prepare(options).await?;
+        cluster.start_keepers().await?;
+        if cluster.options.store != Store::Memory {
+            cluster.bootstrap().await?;
+        }
+        cluster.nexus.start().await?;
+        cluster.nexus.ready().await?;
+        Ok(cluster)
+    }
+
+    /// Everything made, nothing started but the authority.
+    pub async fn prepare(options: Options) -> anyhow::Result<Self> {
+        spike_identity::install_crypto();
+        let folder = TempDir::with_prefix("spike-")?;
+        let mut config = AuthorityConfig::new(TRUST_DOMAIN, folder.path().join("identity"));
+        config.svid_ttl = options.svid_ttl;
+        let authority = Authority::start(config).await?;
+        let log = |name: &str| folder.path().join(format!("{name}.log"));
+        let idle = |name, log| Program { name, args: Vec::new(), env: Vec::new(), log };
+        let count = if options.store == Store::Memory { 0 } else { options.shares };
+        let keepers = (0..count)
+            .map(|i| Server::new(idle("keeper", log(&format!("keeper-{i}")))))
+            .collect::<anyhow::Result<_>>()?;
+        let nexus = Server::new(idle("nexus", log("nexus")))?;
+        let mut cluster = Self {
+            keepers,
+            nexus,
+            authority,
+            options,
+            sockets: BTreeMap::new(),
+            tracker: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            folder,
+        };
+        cluster.add_roles().await?;
+        cluster.configure()?;
+        Ok(cluster)
+    }
+
+    /// Starts every Keeper.
+    pub async fn start_keepers(&mut self) -> anyhow::Result<()> {
+        for keeper in &mut self.keepers {
+            keeper.start().await?;
+        }
+        Ok(())
+    }
+
+    /// Runs `nexus bootstrap` and insists on success.
+    pub async fn bootstrap(&self) -> anyhow::Result<()> {
+        let out = self.run_bootstrap().await?;
+        ensure!(out.status.success(), "bootstrap: {}", String::from_utf8_lossy(&out.stderr));
+        Ok(())
+    }
+
+    /// Runs `nexus bootstrap` as its own process and identity.
+    pub async fn run_bootstrap(&self) -> anyhow::Result<Output> {
+        let mut env = self.nexus_env()?;
+        env.push(socket_variable(self.socket("bootstrap")?));
+        let command =
+            Command::new(program("nexus")).arg("bootstrap").env_clear().envs(env).output();
+        command.await.context("run nexus bootstrap")
+    }
+
+    /// Adds an identity; its Workload API socket.
+    pub async fn add_identity(&mut self, name: &str, id: &str) -> anyhow::Result<PathBuf> {
+        let socket = self.authority.serve(name, id.parse::<SpiffeId>()?).await?;
+        self.sockets.insert(name.to_owned(), socket.clone());
+        Ok(socket)
+    }
+
+    /// The Workload API socket of an identity.
+    pub fn socket(&self, name: &str) -> anyhow::Result<&PathBuf> {
+        self.sockets.get(name).with_context(|| format!("no identity {name}"))
+    }
+
+    /// Follows an identity's SVIDs.
+    pub async fn identity(&self, name: &str) -> anyhow::Result<Identity> {
+        let endpoint = format!("unix://{}", self.socket(name)?.display());
+        let source = Source::WorkloadApi { endpoint };
+        Ok(Identity::start(source, Wanted::any(), self.stop.clone(), &self.tracker).await?)
+    }
+
+    /// Sends raw requests under an identity.
+    pub async fn caller(&self, name: &str) -> anyhow::Result<Caller> {
+        Caller::new(&self.identity(name).await?)
+    }
+
+    /// Where Nexus serves its API.
+    pub fn nexus_url(&self) -> String {
+        format!("https://localhost:{}", self.nexus.port)
+    }
+
+    /// The Keepers' URLs as Nexus knows them.
+    pub fn keeper_peers(&self) -> String {
+        let urls = self.keepers.iter().map(|keeper| format!("https://localhost:{}", keeper.port));
+        urls.collect::<Vec<_>>().join(",")
+    }
+
+    /// Runs the `spike` command under an identity.
+    pub async fn spike(&self, identity: &str, args: &[&str]) -> anyhow::Result<Output> {
+        let mut command = Command::new(program("spike"));
+        command.args(args).env_clear().envs([
+            socket_variable(self.socket(identity)?),
+            ("SPIKE_NEXUS_API_URL".to_owned(), self.nexus_url()),
+        ]);
+        command.current_dir(self.folder.path()).kill_on_drop(true);
+        command.output().await.context("run spike")
+    }
+
+    /// The cluster's folder.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Kills all Keepers and the Nexus, as a power cut would.
+    pub async fn power_cut(&mut self) -> anyhow::Result<()> {
+        self.nexus.kill().await?;
+        for keeper in &mut self.keepers {
+            keeper.kill().await?;
+        }
+        Ok(())
+    }
+
+    async fn add_roles(&mut self) -> anyhow::Result<()> {
+        let instance = self.options.instance.map(|i| format!("/{i}")).unwrap_or_default();
+        for (name, role) in [
+            ("nexus", Role::Nexus),
+            ("bootstrap", Role::Bootstrap),
+            ("superuser", Role::Superuser),
+            ("recover", Role::Recover),
+            ("restore", Role::Restore),
+            ("lite", Role::Lite),
+        ] {
+            self.add_identity(name, &format!("{}{instance}", role.id(TRUST_DOMAIN))).await?;
+        }
+        let keeper = Role::Keeper.id(TRUST_DOMAIN);
+        self.add_identity("keeper", &keeper).await?;
+        for ordinal in 0..self.keepers.len() {
+            let id = if self.options.instance.is_some() {
+                format!("{keeper}{instance}/spike-keeper-{ordinal}")
+            } else {
+                keeper.clone()
+            };
+            self.add_identity(&format!("keeper-{ordinal}"), &id).await?;
+        }
+        self.add_identity("workload", "spiffe://spike.ist/workload/other").await?;
+        Ok(())
+    }
+
+    fn configure(&mut self) -> anyhow::Result<()> {
+        let shared = self.shared_env();
+        for (ordinal, keeper) in self.keepers.iter_mut().enumerate() {
+            let socket = self.sockets.get(&format!("keeper-{ordinal}")).context("no identity")?;
+            keeper.program.env.clone_from(&shared);
+            keeper.program.env.extend([
+                socket_variable(socket),
+                set("SPIKE_KEEPER_TLS_PORT", format!("127.0.0.1:{}", keeper.port)),
+                set("SPIKE_KEEPER_PROBE_PORT", format!("127.0.0.1:{}", keeper.probes)),
+                set("SPIKE_KEEPER_INDEX", (ordinal + 1).to_string()),
+            ]);
+        }
+        let mut env = self.nexus_env()?;
+        env.push(socket_variable(self.socket("nexus")?));
+        self.nexus.program.env = env;
+        append(&self.nexus.program.log)?;
+        Ok(())
+    }
+
+    fn shared_env(&self) -> Vec<(String, String)> {
+        let mut env = self.options.env.clone();
+        env.extend(self.options.instance.map(|instance| set("SPIKE_INSTANCE", instance)));
+        env
+    }
+
+    fn nexus_env(&self) -> anyhow::Result<Vec<(String, String)>> {
+        let mut env = self.shared_env();
+        let database = self.folder.path().join("spike.db");
+        let database = database.to_str().context("a temporary folder's name is text")?;
+        let audit = self.folder.path().join("audit.jsonl");
+        env.extend([
+            set("SPIKE_NEXUS_TLS_PORT", format!("127.0.0.1:{}", self.nexus.port)),
+            set("SPIKE_NEXUS_PROBE_PORT", format!("127.0.0.1:{}", self.nexus.probes)),
+            set("SPIKE_AUDIT", format!("file:{}", audit.display())),
+        ]);
+        if self.options.store == Store::Memory {
+            env.push(set("SPIKE_NEXUS_BACKEND_STORE", "memory"));
+        } else {
+            env.extend([
+                set("SPIKE_NEXUS_STORE_URL", format!("sqlite://{database}")),
+                set("SPIKE_NEXUS_KEEPER_PEERS", self.keeper_peers()),
+                set("SPIKE_NEXUS_SHAMIR_SHARES", self.options.shares.to_string()),
+                set("SPIKE_NEXUS_SHAMIR_THRESHOLD", self.options.threshold.to_string()),
+                set("SPIKE_NEXUS_KEEPER_UPDATE_INTERVAL", "1s"),
+            ]);
+        }
+        Ok(env)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.tracker.close();
+    }
+}
+
+fn set(name: &str, value: impl Into<String>) -> (String, String) {
+    (name.to_owned(), value.into())
+}
+
+fn socket_variable(socket: &std::path::Path) -> (String, String) {
+    set("SPIFFE_ENDPOINT_SOCKET", format!("unix://{}", socket.display()))
+}
