@@ -1,0 +1,126 @@
+//! Each rule, alone and in the words of the CRD.
+
+use super::*;
+use crate::manifest;
+
+const QUICKSTART: &str = include_str!("../../../config/samples/quickstart.yaml");
+
+/// The quickstart with some lines of its spec changed.
+fn changed(changes: &[(&str, &str)]) -> Result<ValidatedCluster, Vec<String>> {
+    let mut text = QUICKSTART.to_owned();
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from} is in the quickstart");
+        text = text.replacen(from, to, 1);
+    }
+    let cluster = manifest::read(&text).expect("readable");
+    validate(&cluster).map_err(|all| all.into_iter().map(|problem| problem.message).collect())
+}
+
+#[test]
+fn the_quickstart_can_work() {
+    let cluster = changed(&[]).expect("valid");
+    assert_eq!(cluster.quorum, Quorum::new(3, 2).expect("valid"));
+    assert_eq!((cluster.keepers(), cluster.nexus_replicas), (3, 1));
+    assert_eq!((cluster.store, cluster.identity), (StoreKind::Sqlite, IdentityKind::Builtin));
+    assert_eq!(cluster.log_level, Level::Info);
+}
+
+#[test]
+fn each_problem_is_told_in_the_words_of_the_crd() {
+    for (from, to, message) in [
+        (
+            "name: quickstart",
+            "name: Quick",
+            "metadata.name must be a DNS label of at most 40 characters that starts with a letter (it names Services)",
+        ),
+        (
+            "threshold: 2",
+            "threshold: 4\n    allowNoRedundancy: true",
+            "spec.shamir.threshold (4) must not exceed spec.shamir.shares (3)",
+        ),
+        (
+            "threshold: 2",
+            "threshold: 3",
+            "with shares == threshold one lost Keeper makes the root key unrecoverable without recovery shards; set allowNoRedundancy: true to accept that",
+        ),
+        (
+            "nexus:",
+            "keeper:\n    replicas: 5\n  nexus:",
+            "spec.keeper.replicas (5) must equal spec.shamir.shares (3): remove spec.keeper.replicas or change both together",
+        ),
+        (
+            "replicas: 1",
+            "replicas: 2",
+            "spec.store.sqlite and .memory belong to one Nexus: set spec.nexus.replicas to 1 (is 2) and remove spec.nexus.autoscaling",
+        ),
+        (
+            "replicas: 1",
+            "replicas: 1\n    autoscaling: {}",
+            "spec.store.sqlite and .memory belong to one Nexus: set spec.nexus.replicas to 1 (is 1) and remove spec.nexus.autoscaling",
+        ),
+        (
+            "nexus:",
+            "recovery:\n    age:\n      recipients: [age1x]\n  nexus:",
+            "spec.recovery.age.recipients needs at least spec.shamir.threshold recipients",
+        ),
+        (
+            "trustDomain: spike.ist",
+            "trustDomain: Spike",
+            "spec.trustDomain must be 1 to 255 of a-z, 0-9, dots, dashes and underscores",
+        ),
+        (
+            "sqlite: {}",
+            "sqlite: {}\n    memory: {}",
+            "spec.store needs exactly one of postgres, s3, sqlite, memory or plugin",
+        ),
+        (
+            "builtin: {}",
+            "spire: {}\n    builtin: {}",
+            "spec.identity needs exactly one of spire or builtin",
+        ),
+        ("shares: 3", "shares: 16", "spec.shamir.shares (16) must be 2 to 15"),
+        ("replicas: 1", "replicas: 0", "spec.nexus.replicas (0) must be 1 to 100"),
+    ] {
+        let problems = changed(&[(from, to)]).expect_err(message);
+        assert!(problems.iter().any(|problem| problem == message), "{message}\n{problems:#?}");
+    }
+}
+
+#[test]
+fn one_changed_field_is_one_problem() {
+    let problems = changed(&[("threshold: 2", "threshold: 3")]).expect_err("refused");
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let problems = changed(&[
+        ("name: quickstart", "name: 9"),
+        ("replicas: 1", "replicas: 7"),
+        ("shares: 3", "shares: 1"),
+    ])
+    .expect_err("refused");
+    assert!(problems.len() >= 4, "{problems:#?}");
+}
+
+#[test]
+fn no_redundancy_only_if_asked_for() {
+    let accepted = changed(&[("threshold: 2", "threshold: 3\n    allowNoRedundancy: true")]);
+    assert_eq!(accepted.map(|cluster| cluster.quorum.threshold()), Ok(3));
+}
+
+#[test]
+fn memory_needs_no_keepers() {
+    let cluster = changed(&[("sqlite: {}", "memory: {}")]).expect("valid");
+    assert_eq!(cluster.keepers(), 0);
+}
+
+#[test]
+fn what_is_left_out_is_the_default_of_the_crd() {
+    let text = "apiVersion: spike.ist/v1alpha1\nkind: SpikeCluster\nmetadata: {name: a}\n\
+                spec: {trustDomain: a.b, identity: {builtin: {}}, store: {postgres: {}}}\n";
+    let cluster = validate(&manifest::read(text).expect("readable")).expect("valid");
+    assert_eq!(cluster.quorum, Quorum::new(3, 2).expect("valid"));
+    assert_eq!((cluster.generation, cluster.nexus_replicas), (1, 2));
+    assert_eq!(cluster.namespace, "default");
+}
