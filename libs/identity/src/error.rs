@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 /// Why [`Identity::start`](crate::Identity::start) gave up, or what its source reported last.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdentityError {
     /// The Workload API's address can't be used; waiting won't help.
@@ -14,12 +14,12 @@ pub enum IdentityError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A file of the identity can't be read.
-    #[error("cannot read {}: {reason}", path.display())]
+    /// A file of the identity can't be used.
+    #[error("cannot use {}: {reason}", path.display())]
     File {
         /// Which one.
         path: PathBuf,
-        /// What the system said.
+        /// What is wrong; never what is in it.
         reason: String,
     },
     /// The source answered, but not with what is wanted.
@@ -30,12 +30,10 @@ pub enum IdentityError {
         /// The SPIFFE IDs that the source offered.
         offered: String,
     },
-    /// The source's material can't be used.
-    #[error("the identity from {origin} is unusable: {reason}")]
+    /// The source's SVID or bundles contradict each other or the standard.
+    #[error("unusable: {reason}")]
     Unusable {
-        /// Where it came from.
-        origin: String,
-        /// What is wrong with it; never the material itself.
+        /// What is wrong; never the material itself.
         reason: String,
     },
     /// The Workload API failed or went away.
@@ -47,11 +45,13 @@ pub enum IdentityError {
         reason: String,
     },
     /// No usable SVID came in time.
-    #[error("no SVID within {waited:?}: {last}")]
+    #[error("no SVID from {origin} within {waited:?}: {last}")]
     TimedOut {
+        /// The source.
+        origin: String,
         /// How long it was waited for.
         waited: Duration,
-        /// The last problem seen.
+        /// The last problem, or what was waited for.
         last: String,
     },
     /// The process is shutting down.

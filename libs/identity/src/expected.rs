@@ -1,8 +1,12 @@
 //! Which SPIFFE IDs are meant.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use spike_core::SpiffeId;
+
+/// How long [`Identity::start`](crate::Identity::start) waits for a first SVID unless told
+/// otherwise: an agent learns of a new workload within seconds, on a busy cluster within tens.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A set of SPIFFE IDs: a test and the words that describe it in an error.
 #[derive(Clone)]
@@ -11,11 +15,8 @@ pub struct Expected {
     what: Arc<str>,
 }
 
-/// Which of the SVIDs that a source offers is ours.
-pub type Wanted = Expected;
-
 impl Expected {
-    /// Every SPIFFE ID.
+    /// Every SPIFFE ID of a trust domain that we have a bundle for.
     pub fn any() -> Self {
         Self::matching(|_| true, "any SPIFFE ID")
     }
@@ -43,5 +44,38 @@ impl fmt::Display for Expected {
 impl fmt::Debug for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Expected({})", self.what)
+    }
+}
+
+/// Which of the SVIDs that a source offers is ours, and how long to wait for it.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pub(crate) ids: Expected,
+    pub(crate) patience: Duration,
+}
+
+impl Wanted {
+    /// Whatever the source offers first.
+    pub fn any() -> Self {
+        Expected::any().into()
+    }
+
+    /// The first that `accepts` returns true for; `what` completes "no SVID is …" in errors.
+    pub fn matching(
+        accepts: impl Fn(&SpiffeId) -> bool + Send + Sync + 'static,
+        what: impl Into<Arc<str>>,
+    ) -> Self {
+        Expected::matching(accepts, what).into()
+    }
+
+    /// Waits this long instead of a minute; a command at a terminal should.
+    pub fn within(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+}
+
+impl From<Expected> for Wanted {
+    fn from(ids: Expected) -> Self {
+        Self { ids, patience: PATIENCE }
     }
 }

@@ -8,8 +8,11 @@
 mod error;
 mod expected;
 mod identity;
+mod leaf;
+mod material;
 mod peer;
 mod source;
+mod tls;
 
 pub use error::IdentityError;
 pub use expected::{Expected, Wanted};

@@ -1,6 +1,9 @@
 //! Who is at the other end of a connection.
 
+use std::{error::Error, io};
+
 use jiff::Timestamp;
+use rustls::CertificateError;
 use spike_core::{InvalidSpiffeId, SpiffeId};
 
 /// A peer whose X.509-SVID was verified.
@@ -8,7 +11,7 @@ use spike_core::{InvalidSpiffeId, SpiffeId};
 pub struct Peer {
     /// Who it is.
     pub id: SpiffeId,
-    /// When its SVID stops being valid.
+    /// When its SVID, or an intermediate that vouches for it, stops being valid.
     pub expires_at: Timestamp,
     /// The generation of the bundle that it was verified against.
     pub(crate) generation: u64,
@@ -62,4 +65,33 @@ pub enum PeerError {
         /// Who was meant.
         expected: String,
     },
+    /// Our own SVID has expired: without our authority, roots that were withdrawn stay unknown.
+    #[error("our own SVID expired at {0}; nobody can be verified without one")]
+    OwnExpired(Timestamp),
+}
+
+impl PeerError {
+    /// Finds the reason in the error of a failed handshake, however deep.
+    pub fn find(error: &(dyn Error + 'static)) -> Option<Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(rustls::Error::InvalidCertificate(refused)) = error.downcast_ref() {
+                return Self::of(refused);
+            }
+            // The source of an `io::Error` is its inner error's source, not the inner error.
+            let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            next = inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source());
+        }
+        None
+    }
+
+    fn of(refused: &CertificateError) -> Option<Self> {
+        match refused {
+            CertificateError::Expired => Some(Self::Expired),
+            CertificateError::NotValidYet => Some(Self::NotYetValid),
+            CertificateError::BadEncoding => Some(Self::Malformed),
+            CertificateError::Other(other) => other.0.downcast_ref().cloned(),
+            _ => None,
+        }
+    }
 }
