@@ -4,4 +4,7 @@
 //! and a root key that dies with the process. It attests nobody: whoever can open a socket is whom
 //! the socket says, so the sockets are for their owner only.
 
+mod ca;
 pub mod dev;
+mod proto;
+mod workload_api;
