@@ -5,7 +5,6 @@ use std::{fmt, sync::atomic::AtomicU64};
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 use spike_core::ClusterId;
-use zeroize::Zeroizing;
 
 use crate::{SealError, derive::mac, memory::Guarded, transcript::Transcript};
 
@@ -118,9 +117,11 @@ impl RingKeys {
     }
 
     /// The Ed25519 seed that signs the audit chain, and its key id.
-    pub fn audit_key(&self) -> (u32, Zeroizing<[u8; 32]>) {
+    ///
+    /// Lent and not given: a copy that is moved about would leave traces.
+    pub fn audit_key(&self) -> (u32, &[u8; 32]) {
         let key = self.active(KeyPurpose::Audit);
-        (key.id, Zeroizing::new(*key.bytes.expose()))
+        (key.id, key.bytes.expose())
     }
 
     /// The newest key of a purpose that new things are made with.
