@@ -6,6 +6,7 @@
 pub mod head;
 pub mod id;
 pub mod quorum;
+pub mod re2;
 pub mod role;
 pub mod secret_path;
 pub mod spiffe_id;
