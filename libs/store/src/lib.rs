@@ -6,6 +6,8 @@
 //! The contract is the conformance suite, not this prose.
 
 pub mod call;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod document;
 pub mod error;
 pub mod memory;

@@ -97,3 +97,34 @@ impl Manage for MemoryStore {
 
     async fn close(&self) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::Harness;
+
+    struct Memory;
+
+    impl Harness for Memory {
+        type Store = MemoryStore;
+
+        async fn open(&self, _: &str) -> Result<MemoryStore> {
+            Ok(MemoryStore::new())
+        }
+
+        async fn crash(&self, _: &str, _: MemoryStore) {
+            unreachable!("ignored")
+        }
+
+        async fn modernise(&self, _: &str) {
+            unreachable!("ignored")
+        }
+    }
+
+    crate::conformance! {
+        harness: Memory,
+        restart: "what is in memory ends with its store",
+        crash: "what is in memory ends with its store",
+        schemas: "nothing is kept that could have a schema",
+    }
+}
