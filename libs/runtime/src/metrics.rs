@@ -2,7 +2,10 @@
 //!
 //! No label ever holds a SPIFFE ID, a path or anything else that a stranger chooses.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use prometheus_client::{
@@ -109,17 +112,30 @@ impl Serving {
     }
 }
 
-/// Adds `spike_svid_expiry_seconds`, worked out at each scrape; negative once it has expired.
-pub fn register_svid_expiry(registry: &mut Registry, identity: Identity) {
-    registry.register_collector(Box::new(SvidExpiry(identity)));
-}
+/// `spike_svid_expiry_seconds`, worked out at each scrape; negative once the SVID has expired.
+///
+/// Registered before there is an identity, so that probes answer while it is waited for.
+#[derive(Clone, Debug, Default)]
+pub struct SvidExpiry(Arc<OnceLock<Identity>>);
 
-#[derive(Debug)]
-struct SvidExpiry(Identity);
+impl SvidExpiry {
+    /// Adds it; it is left out of scrapes until [`Self::follow`].
+    pub fn register(registry: &mut Registry) -> Self {
+        let this = Self::default();
+        registry.register_collector(Box::new(this.clone()));
+        this
+    }
+
+    /// Whose expiry it is. The first call counts.
+    pub fn follow(&self, identity: Identity) {
+        let _ = self.0.set(identity);
+    }
+}
 
 impl Collector for SvidExpiry {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let left = self.0.expires_at().as_second() - Timestamp::now().as_second();
+        let Some(identity) = self.0.get() else { return Ok(()) };
+        let left = identity.expires_at().as_second() - Timestamp::now().as_second();
         let gauge = ConstGauge::new(left);
         let help = "Seconds until our own SVID expires";
         let metric = encoder.encode_descriptor(SVID_EXPIRY, help, None, gauge.metric_type())?;

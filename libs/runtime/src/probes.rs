@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     metrics::{Metrics, Serving},
-    serve::{Accepting, Limits},
+    serve::{Accepting, Limits, everyone},
 };
 
 /// Kubelet, Prometheus and a few curious people.
@@ -72,6 +72,7 @@ impl Probes {
             router: self.router(draining),
             limits,
             refuse: Arc::new(|_, _| StatusCode::SERVICE_UNAVAILABLE.into_response()),
+            admit: everyone(),
             metrics: Serving::default(),
         };
         server.run(listener, stop).await;

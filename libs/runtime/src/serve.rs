@@ -50,6 +50,9 @@ pub enum Refusal {
 /// Makes the answer to a request that is refused.
 pub type Refuse = Arc<dyn Fn(Refusal, &Uri) -> Response + Send + Sync>;
 
+/// Whether a peer may talk to this server at all; asked once per connection.
+pub type Admit = Arc<dyn Fn(Option<&Peer>) -> bool + Send + Sync>;
+
 /// The bounds of a server. The defaults are those of the security reference.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -111,8 +114,15 @@ pub struct Server {
     pub limits: Limits,
     /// Its words for a refusal.
     pub refuse: Refuse,
+    /// Who gets past the handshake; everyone in [`everyone`].
+    pub admit: Admit,
     /// What it counts.
     pub metrics: Serving,
+}
+
+/// Lets every verified peer in, and clients without a certificate.
+pub fn everyone() -> Admit {
+    Arc::new(|_| true)
 }
 
 impl Server {
@@ -128,6 +138,7 @@ impl Server {
             router: self.router,
             limits: self.limits,
             refuse: self.refuse,
+            admit: self.admit,
             metrics: self.metrics,
         }
         .run(self.listener, stop)

@@ -11,7 +11,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Limits, Refuse, connection, rate::Rates};
+use super::{Admit, Limits, Refuse, connection, rate::Rates};
 use crate::metrics::Serving;
 
 /// How long nothing is accepted after the process ran out of file descriptors or memory.
@@ -23,6 +23,7 @@ pub(crate) struct Accepting {
     pub(crate) router: Router,
     pub(crate) limits: Limits,
     pub(crate) refuse: Refuse,
+    pub(crate) admit: Admit,
     pub(crate) metrics: Serving,
 }
 
@@ -119,6 +120,10 @@ async fn serve(tcp: TcpStream, shared: &Arc<Shared>) {
         Ok(peer) => peer,
         Err(error) => return refuse_handshake(shared, &io::Error::other(error)),
     };
+
+    if !(shared.server.admit)(peer.as_ref()) {
+        return shared.server.metrics.refused("peer");
+    }
 
     // Clients without a certificate may ask for health, but not keep everybody else out.
     let anonymous = match peer {

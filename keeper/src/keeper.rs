@@ -1,0 +1,212 @@
+//! A Keeper at work: decides, writes the audit line, and only then does it.
+
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use jiff::Timestamp;
+use spike_audit::{AuditError, Decision, Entry, Event, Log};
+use spike_core::{
+    Roles, SpiffeId,
+    wire::{
+        SecretBytes, ShardBytes,
+        v2::{
+            health::{Health, State},
+            shard::{
+                CommitRequest, DropRequest, GetRequest, GetResponse, PutRequest, StatusResponse,
+            },
+        },
+    },
+};
+use spike_runtime::probes::Probe;
+use tokio::sync::Mutex;
+
+use crate::{
+    config::Config,
+    slots::{Plan, Refusal, Sender, Slots},
+};
+
+/// Operations, as audit lines name them.
+mod op {
+    pub(super) const PUT: &str = "shard.put";
+    pub(super) const GET: &str = "shard.get";
+    pub(super) const COMMIT: &str = "shard.commit";
+    pub(super) const DROP: &str = "shard.drop";
+    pub(super) const CONTRIBUTE: &str = "shard.contribute";
+    pub(super) const UNFRAMED: &str = "shard.unframed";
+}
+
+/// Who asks, in which role.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    /// Its role.
+    pub sender: Sender,
+    /// Its identity, for the audit line.
+    pub id: SpiffeId,
+}
+
+/// Why a request was not carried out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The slots refuse it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It couldn't be audited, so it wasn't done.
+    #[error("the audit line can't be written: {0}")]
+    Audit(#[from] AuditError),
+}
+
+/// One Keeper: its slots, its audit log, and whom it listens to.
+#[derive(Debug)]
+pub struct Keeper {
+    slots: RwLock<Slots>,
+    /// Held from decision to change, across the audit line: plans are carried out in order.
+    turn: Mutex<()>,
+    roles: Roles,
+    audit: Log,
+}
+
+impl Keeper {
+    /// An empty Keeper.
+    pub fn new(config: &Config, audit: Log) -> Self {
+        let slots = Slots::new(config.index, config.roles.instance.clone());
+        Self {
+            slots: RwLock::new(slots),
+            turn: Mutex::default(),
+            roles: config.roles.clone(),
+            audit,
+        }
+    }
+
+    /// The role in which an identity may ask something; `None` for a stranger.
+    pub fn asker(&self, id: &SpiffeId) -> Option<Asker> {
+        Sender::of(&self.roles, id).map(|sender| Asker { sender, id: id.clone() })
+    }
+
+    /// Writes down that a stranger asked for something.
+    pub async fn deny(&self, id: Option<SpiffeId>, op: &'static str) -> Result<(), AuditError> {
+        let mut entry = Entry::new(Event::Denied, op, Timestamp::now());
+        entry.principal = id;
+        entry.decision = Some(Decision::Deny);
+        self.audit.append_denial(entry).await.map(drop)
+    }
+
+    /// Takes a shard.
+    pub async fn put(&self, request: PutRequest, asker: &Asker) -> Result<(), Failure> {
+        let set = Some(request.frame.set_id.to_string());
+        self.change(op::PUT, asker, set, |slots| slots.put(&request, asker.sender)).await
+    }
+
+    /// Makes the pending set the current one.
+    pub async fn commit(&self, request: CommitRequest, asker: &Asker) -> Result<(), Failure> {
+        let set = Some(request.set_id.to_string());
+        self.change(op::COMMIT, asker, set, |slots| slots.commit(&request, asker.sender)).await
+    }
+
+    /// Forgets a set.
+    pub async fn forget(&self, request: DropRequest, asker: &Asker) -> Result<(), Failure> {
+        let set = Some(request.set_id.to_string());
+        self.change(op::DROP, asker, set, |slots| slots.forget(&request, asker.sender)).await
+    }
+
+    /// Gives the shard of a set.
+    pub async fn get(&self, request: GetRequest, asker: &Asker) -> Result<GetResponse, Failure> {
+        let _turn = self.turn.lock().await;
+        let got = self.read().get(&request, asker.sender).map(|(held, plan)| {
+            let shard = SecretBytes::from(held.shard().expose().to_vec());
+            (GetResponse { frame: held.frame().clone(), shard }, plan)
+        });
+        let set = Some(request.set_id.to_string());
+        self.line(op::GET, asker, set, got.as_ref().err()).await?;
+        let (response, plan) = got?;
+        self.write().apply(plan);
+        Ok(response)
+    }
+
+    /// Takes a shard of SPIKE's own protocol.
+    pub async fn contribute(
+        &self,
+        shard: Option<&ShardBytes>,
+        asker: &Asker,
+    ) -> Result<(), Failure> {
+        let shard = shard.filter(|shard| !shard.is_zero()).ok_or(Refusal::NoShard);
+        let decide = |slots: &Slots| slots.contribute(shard?.as_array());
+        self.change(op::CONTRIBUTE, asker, None, decide).await
+    }
+
+    /// Gives the shard of SPIKE's own protocol.
+    pub async fn unframed(&self, asker: &Asker) -> Result<ShardBytes, Failure> {
+        let got = {
+            let slots = self.read();
+            slots.unframed(asker.sender).map(|shard| ShardBytes::from(*shard.expose()))
+        };
+        self.line(op::UNFRAMED, asker, None, got.as_ref().err()).await?;
+        Ok(got?)
+    }
+
+    /// What is held; never a bit of a shard, and not audited.
+    pub fn status(&self) -> StatusResponse {
+        self.read().status()
+    }
+
+    /// The epoch of the committed set.
+    pub fn epoch(&self) -> Option<u32> {
+        self.read().epoch()
+    }
+
+    /// Audit lines that couldn't be written.
+    pub fn audit_failures(&self) -> u64 {
+        self.audit.status().failures
+    }
+
+    async fn change(
+        &self,
+        op: &'static str,
+        asker: &Asker,
+        set: Option<String>,
+        decide: impl FnOnce(&Slots) -> Result<Plan, Refusal>,
+    ) -> Result<(), Failure> {
+        let _turn = self.turn.lock().await;
+        let plan = decide(&self.read());
+        self.line(op, asker, set, plan.as_ref().err()).await?;
+        self.write().apply(plan?);
+        Ok(())
+    }
+
+    async fn line(
+        &self,
+        op: &'static str,
+        asker: &Asker,
+        set: Option<String>,
+        refused: Option<&Refusal>,
+    ) -> Result<(), AuditError> {
+        let denied = refused.is_some_and(|refusal| refusal.is_denial());
+        let event = if denied { Event::Denied } else { Event::Shard };
+        let mut entry = Entry::new(event, op, Timestamp::now());
+        entry.principal = Some(asker.id.clone());
+        entry.path = set;
+        entry.decision = Some(if denied { Decision::Deny } else { Decision::Allow });
+        entry.result = Some(refused.map_or("ok", |refusal| refusal.code()).into());
+        if denied {
+            self.audit.append_denial(entry).await.map(drop)
+        } else {
+            self.audit.append(entry).await.map(drop)
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Slots> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Slots> {
+        self.slots.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Probe for Keeper {
+    fn health(&self) -> Health {
+        match self.epoch() {
+            Some(_) => Health::READY,
+            None => Health::not(State::Sealed, "no_committed_set", "no shard is committed yet"),
+        }
+    }
+}
