@@ -1,1 +1,29 @@
-//! The spike command: SPIKE Pilot's commands, administration and spike dev.
+//! The `spike` command: SPIKE Pilot's commands, administration and `spike dev`.
+//!
+//! One file per command: it reads its arguments, calls Nexus once and hands the answer to
+//! [`render`], which only makes text of it. A secret value never goes into an argument of another
+//! process, an error or a log. Nothing is decided here that a server decides: the command doesn't
+//! guess what its identity may do.
+
+mod args;
+mod audit;
+mod cipher;
+mod completion;
+mod context;
+mod dev;
+mod error;
+mod explain;
+mod format;
+mod input;
+mod man;
+mod operator;
+mod output;
+mod policy;
+mod prompt;
+mod render;
+mod secret;
+mod session;
+mod status;
+mod values;
+
+pub use args::Args;

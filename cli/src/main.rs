@@ -1,2 +1,8 @@
-//! Placeholder.
-fn main() {}
+//! The `spike` command.
+
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    spike_cli::Args::parse().run().await
+}

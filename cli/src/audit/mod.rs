@@ -1,0 +1,22 @@
+//! `spike audit`.
+
+mod verify;
+
+use clap::Subcommand;
+
+use crate::error::CliError;
+
+/// Commands for audit logs. They need no server.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Verify(verify::Args),
+}
+
+impl Command {
+    /// Does it.
+    pub(crate) fn run(self) -> Result<(), CliError> {
+        match self {
+            Self::Verify(args) => args.run(),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `spike cipher decrypt`.
+
+use spike_core::wire::{self, Base64, v1::CipherDecryptRequest};
+use zeroize::Zeroizing;
+
+use super::{Files, write};
+use crate::{context::Context, error::CliError, explain::Doing, input, session::Session};
+
+/// Decrypt file or stdin via SPIKE Nexus.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    files: Files,
+    /// JSON mode: the input is what `spike cipher encrypt --json` printed.
+    #[arg(long, conflicts_with = "parts")]
+    json: bool,
+    #[command(flatten)]
+    parts: Option<Parts>,
+}
+
+/// JSON mode with the parts as flags.
+#[derive(Debug, clap::Args)]
+#[group(id = "parts", multiple = true, conflicts_with = "file")]
+struct Parts {
+    /// Version byte (0-255) for JSON mode.
+    #[arg(long, value_name = "N", requires_all = ["nonce", "ciphertext"], required = false)]
+    version: u8,
+    /// Nonce (base64) for JSON mode.
+    #[arg(long, value_name = "BASE64", requires_all = ["version", "ciphertext"], required = false)]
+    nonce: String,
+    /// Ciphertext (base64) for JSON mode.
+    #[arg(long, value_name = "BASE64", requires_all = ["version", "nonce"], required = false)]
+    ciphertext: String,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  spike cipher decrypt -f report.pdf.enc -o report.pdf
+  spike cipher decrypt --json < token.json
+  spike cipher decrypt --version 1 --nonce \"$NONCE\" --ciphertext \"$CIPHERTEXT\"";
+
+impl Args {
+    /// Decrypts it.
+    pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
+        let sealed = self.sealed()?;
+        let session = context.nexus().await?;
+        let plaintext = sealed.open(&session).await?;
+        write(self.files.out.as_deref(), &plaintext)
+    }
+
+    fn sealed(&self) -> Result<Sealed, CliError> {
+        if let Some(parts) = &self.parts {
+            return parts.request().map(Sealed::Parts);
+        }
+        let bytes = input::file_or_stdin(self.files.file.as_deref())?;
+        if !self.json {
+            return Ok(Sealed::Piece(bytes.to_vec()));
+        }
+        wire::decode(&bytes).map(Sealed::Parts).map_err(|why| {
+            CliError::usage(
+                format!("the input is not a JSON ciphertext: {why}"),
+                "Give it what `spike cipher encrypt --json` printed, or leave --json out.",
+            )
+        })
+    }
+}
+
+/// A ciphertext in one of its two forms.
+enum Sealed {
+    Piece(Vec<u8>),
+    Parts(CipherDecryptRequest),
+}
+
+impl Sealed {
+    async fn open(self, session: &Session) -> Result<Zeroizing<Vec<u8>>, CliError> {
+        let doing = Doing::new("decrypt", "the data");
+        let opened = match self {
+            Self::Piece(piece) => session.nexus.decrypt_stream(piece).await,
+            Self::Parts(parts) => {
+                session.nexus.decrypt(&parts).await.map(|p| p.as_slice().to_vec().into())
+            }
+        };
+        opened.map_err(session.explain(&doing))
+    }
+}
+
+impl Parts {
+    fn request(&self) -> Result<CipherDecryptRequest, CliError> {
+        Ok(CipherDecryptRequest {
+            version: self.version,
+            nonce: base64("--nonce", &self.nonce)?,
+            ciphertext: base64("--ciphertext", &self.ciphertext)?,
+            algorithm: String::new(),
+        })
+    }
+}
+
+fn base64(flag: &str, text: &str) -> Result<Base64, CliError> {
+    Base64::from_base64(text).map_err(|why| {
+        CliError::usage(format!("{flag}: {why}"), "Copy it whole, with its = at the end.")
+    })
+}

@@ -1,0 +1,60 @@
+//! `spike cipher`.
+
+mod decrypt;
+mod encrypt;
+
+use std::{
+    fs::OpenOptions,
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use clap::Subcommand;
+
+use crate::{context::Context, error::CliError, output};
+
+/// Commands that encrypt and decrypt without storing anything.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Encrypt(encrypt::Args),
+    Decrypt(decrypt::Args),
+}
+
+impl Command {
+    /// Does it.
+    pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
+        match self {
+            Self::Encrypt(args) => args.run(context).await,
+            Self::Decrypt(args) => args.run(context).await,
+        }
+    }
+}
+
+/// From where and to where.
+#[derive(Debug, clap::Args)]
+struct Files {
+    /// Input file (default: stdin).
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Output file, readable by you alone if it is new (default: stdout).
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Algorithm hint of SPIKE; Nexus doesn't look at it.
+    #[arg(long, hide = true)]
+    algorithm: Option<String>,
+}
+
+/// Writes a result; nothing is touched before there is one.
+fn write(file: Option<&Path>, bytes: &[u8]) -> Result<(), CliError> {
+    let Some(path) = file else { return output::write(bytes) };
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let written = options.open(path).and_then(|mut file| file.write_all(bytes));
+    written.map_err(|error| {
+        CliError::other(
+            format!("cannot write {}: {error}", path.display()),
+            "Check the folder and its permissions, or choose another --out.",
+        )
+    })
+}

@@ -1,0 +1,30 @@
+//! `spike completion`.
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::{error::CliError, output};
+
+/// Print a completion script for a shell.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The shell.
+    shell: Shell,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  source <(spike completion bash)
+  spike completion zsh > \"${fpath[1]}/_spike\"
+  spike completion fish > ~/.config/fish/completions/spike.fish";
+
+impl Args {
+    /// Prints it.
+    pub(crate) fn run(self) -> Result<(), CliError> {
+        let mut script = Vec::new();
+        let mut command = crate::Args::command();
+        clap_complete::generate(self.shell, &mut command, "spike", &mut script);
+        output::write(&script)
+    }
+}

@@ -1,0 +1,45 @@
+//! The flags of every command.
+
+use std::time::Duration;
+
+use url::Url;
+
+use crate::{error::CliError, session::Session};
+
+/// The flags of every command.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Context {
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        value_parser = https,
+        help = "Nexus' address, instead of SPIKE_NEXUS_API_URL [default: https://localhost:8553]"
+    )]
+    pub(crate) url: Option<Url>,
+    /// How long a call may take, such as 5s or 1m30s.
+    #[arg(
+        long,
+        global = true,
+        value_name = "DURATION",
+        default_value = "15s",
+        value_parser = spike_runtime::env::parse_duration
+    )]
+    pub(crate) timeout: Duration,
+}
+
+impl Context {
+    /// Gets an identity and a client of Nexus.
+    pub(crate) async fn nexus(&self) -> Result<Session, CliError> {
+        Session::open(self).await
+    }
+}
+
+fn https(raw: &str) -> Result<Url, String> {
+    match Url::parse(raw) {
+        Ok(url) if url.scheme() == "https" => Ok(url),
+        Ok(_) => Err("only https is spoken".to_owned()),
+        Err(why) => Err(why.to_string()),
+    }
+}

@@ -1,0 +1,29 @@
+//! `spike operator`.
+
+mod accept_rollback;
+mod recover;
+mod restore;
+mod shard;
+
+use clap::Subcommand;
+
+use crate::{context::Context, error::CliError};
+
+/// Commands for the bad day, and for the good day before it.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Recover(recover::Args),
+    Restore(restore::Args),
+    AcceptRollback(accept_rollback::Args),
+}
+
+impl Command {
+    /// Does it.
+    pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
+        match self {
+            Self::Recover(args) => args.run(context).await,
+            Self::Restore(args) => args.run(context).await,
+            Self::AcceptRollback(args) => args.run(context).await,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The status of a cluster, on one screen.
+
+use std::fmt::{self, Write};
+
+use spike_core::wire::v2::{
+    health::State,
+    shard::{HeldSet, SetRole},
+    status::{Keeper, Keys, Status},
+};
+use zeroize::Zeroizing;
+
+use crate::{format::View, output::Paint};
+
+impl View for Status {
+    fn human(&self, paint: Paint) -> Zeroizing<String> {
+        let mut text = String::new();
+        write_status(&mut text, self, paint).expect("a String takes all text");
+        Zeroizing::new(text)
+    }
+}
+
+fn write_status(to: &mut String, status: &Status, paint: Paint) -> fmt::Result {
+    let state = match status.status {
+        State::Ready => paint.good("ready"),
+        State::Sealed => paint.bad("sealed"),
+        State::StoreUnavailable => paint.bad("store unavailable"),
+        State::Draining => paint.bad("draining"),
+    };
+    writeln!(to, "{state}  Nexus {} {}\n", status.replica, status.version)?;
+    if let Some(cluster) = status.cluster_id {
+        writeln!(to, "Cluster   {cluster}")?;
+    }
+    match &status.keys {
+        Some(keys) => write_keys(to, keys)?,
+        None => writeln!(to, "Keys      none known")?,
+    }
+    write_keepers(to, &status.keepers, paint)?;
+    write_rest(to, status, paint)?;
+    if !status.reasons.is_empty() {
+        writeln!(to, "\n{}", paint.bold("Look at:"))?;
+    }
+    status.reasons.iter().try_for_each(|r| writeln!(to, "  {}: {}", r.code, r.message))
+}
+
+fn write_keys(to: &mut String, keys: &Keys) -> fmt::Result {
+    let Keys { revision, epoch, root_epoch, attempt, set_id, shares, threshold, .. } = keys;
+    writeln!(
+        to,
+        "Keys      {threshold} of {shares}, epoch {epoch} (root key of epoch {root_epoch})"
+    )?;
+    writeln!(to, "          set {set_id}, attempt {attempt}, ring revision {revision}")
+}
+
+fn write_keepers(to: &mut String, keepers: &[Keeper], paint: Paint) -> fmt::Result {
+    let width = keepers.iter().map(|keeper| keeper.url.chars().count()).max().unwrap_or(0);
+    for (nth, keeper) in keepers.iter().enumerate() {
+        let label = if nth == 0 { "Keepers" } else { "" };
+        let Keeper { index, url, .. } = keeper;
+        writeln!(to, "{label:<10}{index}  {url:width$}  {}", verdict(keeper, paint))?;
+    }
+    Ok(())
+}
+
+fn verdict(keeper: &Keeper, paint: Paint) -> String {
+    if !keeper.reachable {
+        let why = keeper.error.as_deref().unwrap_or("no answer");
+        return format!("{}: {why}", paint.bad("unreachable"));
+    }
+    if keeper.current {
+        return paint.good("holds the current set");
+    }
+    match keeper.holds.as_slice() {
+        [] => paint.bad("holds nothing"),
+        held => format!("{}: {}", paint.bad("not current"), sets(held)),
+    }
+}
+
+fn sets(held: &[HeldSet]) -> String {
+    let set = |held: &HeldSet| {
+        let role = match held.role {
+            SetRole::Current => "current",
+            SetRole::Previous => "previous",
+            SetRole::Pending => "pending",
+        };
+        format!("{role} of epoch {}", held.epoch)
+    };
+    held.iter().map(set).collect::<Vec<_>>().join(", ")
+}
+
+fn write_rest(to: &mut String, status: &Status, paint: Paint) -> fmt::Result {
+    let store = &status.store;
+    write!(to, "Store     {}", store.kind)?;
+    if let Some(version) = &store.server_version {
+        write!(to, " {version}")?;
+    }
+    if let Some(schema) = store.schema {
+        write!(to, ", schema {schema}")?;
+    }
+    match (store.reachable, &store.error) {
+        (true, _) => writeln!(to, ", {}", paint.good("reachable"))?,
+        (false, why) => {
+            let why = why.as_deref().unwrap_or("no answer");
+            writeln!(to, ", {}: {why}", paint.bad("unreachable"))?;
+        }
+    }
+    writeln!(to, "Policies  changed {} times", status.policies.counter)?;
+    let audit = &status.audit;
+    writeln!(to, "Audit     {}, line {}, {} failures", audit.sink, audit.last_seq, audit.failures)?;
+    match (status.memory.locked, status.memory.detail.as_str()) {
+        (true, _) => writeln!(to, "Memory    locked"),
+        (false, why) => writeln!(to, "Memory    {}: {why}", paint.bad("not locked")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATUS: &str = r#"{
+        "status": "sealed",
+        "reasons": [{"code": "keepers_unreachable", "message": "1 of 2 needed Keepers answers"}],
+        "version": "0.1.0", "replica": "nexus-1",
+        "clusterId": "000102030405060708090a0b0c0d0e0f",
+        "keys": {"revision": 4, "state": "active", "epoch": 2, "rootEpoch": 1, "attempt": 1,
+                 "generation": 1, "setId": "ffffffffffffffffffffffffffffffff",
+                 "shares": 3, "threshold": 2},
+        "keepers": [
+            {"index": 1, "url": "https://k-0:8443", "reachable": true, "current": true,
+             "holds": []},
+            {"index": 2, "url": "https://k-1:8443", "reachable": true, "current": false,
+             "holds": []},
+            {"index": 3, "url": "https://keeper-2:8443", "reachable": false, "current": false,
+             "error": "connection refused", "holds": []}],
+        "store": {"kind": "sqlite", "schema": 1, "serverVersion": "3.50.4", "reachable": true},
+        "policies": {"counter": 12},
+        "audit": {"sink": "stdout", "lastSeq": 1042, "failures": 0},
+        "memory": {"locked": false, "detail": "RLIMIT_MEMLOCK is 64 KiB"}
+    }"#;
+
+    #[test]
+    fn a_sealed_cluster_shows_what_it_waits_for() {
+        let status: Status = serde_json::from_str(STATUS).expect("valid");
+        let expected = "\
+sealed  Nexus nexus-1 0.1.0
+
+Cluster   000102030405060708090a0b0c0d0e0f
+Keys      2 of 3, epoch 2 (root key of epoch 1)
+          set ffffffffffffffffffffffffffffffff, attempt 1, ring revision 4
+Keepers   1  https://k-0:8443       holds the current set
+          2  https://k-1:8443       holds nothing
+          3  https://keeper-2:8443  unreachable: connection refused
+Store     sqlite 3.50.4, schema 1, reachable
+Policies  changed 12 times
+Audit     stdout, line 1042, 0 failures
+Memory    not locked: RLIMIT_MEMLOCK is 64 KiB
+
+Look at:
+  keepers_unreachable: 1 of 2 needed Keepers answers
+";
+        assert_eq!(status.human(Paint::PLAIN).as_str(), expected);
+    }
+}
