@@ -5,6 +5,8 @@
 
 pub mod head;
 pub mod id;
+pub mod name;
+pub mod policy;
 pub mod quorum;
 pub mod re2;
 pub mod role;
@@ -15,6 +17,7 @@ pub mod wire;
 
 pub use head::{Head, Incarnation};
 pub use id::{ClusterId, InvalidHex, SetId, ShardDigest};
+pub use policy::{Policy, PolicyName, PolicySet};
 pub use quorum::{InvalidQuorum, Quorum, ShareIndex};
 pub use role::{Instance, InvalidInstance, Role, Roles, TrustRoots};
 pub use secret_path::{InvalidPath, SecretPath};
