@@ -1,6 +1,6 @@
-//! The rules of the X.509-SVID standard for a leaf certificate.
+//! The rules of the X.509-SVID standard for single certificates.
 //!
-//! Reads what the certificate says about itself; who signed it is [`crate::material`]'s question.
+//! Reads what a certificate says about itself; who signed it is [`crate::material`]'s question.
 
 use jiff::Timestamp;
 use rustls_pki_types::CertificateDer;
@@ -29,11 +29,7 @@ impl Leaf {
     /// X509-SVID §2 (one URI SAN), §3 and §4.1 (a leaf is no CA and has a path), §4.3 (key usage),
     /// §4.4 (an extended key usage, if there is one, is for both ends of TLS).
     pub(crate) fn read(der: &CertificateDer<'_>) -> Result<Self, PeerError> {
-        let (rest, cert) =
-            X509CertificateParser::new().parse(der.as_ref()).map_err(|_| PeerError::Malformed)?;
-        if !rest.is_empty() {
-            return Err(PeerError::Malformed);
-        }
+        let cert = parse(der)?;
         let id: SpiffeId = only_uri(&cert)?.parse()?;
         is_leaf(&cert)?;
         if id.as_str().len() == "spiffe://".len() + id.trust_domain().len() {
@@ -61,11 +57,25 @@ impl Leaf {
     }
 }
 
-/// When a certificate ends, whatever else it says.
-pub(crate) fn not_after(der: &CertificateDer<'_>) -> Result<Timestamp, PeerError> {
-    let (_, cert) =
-        X509CertificateParser::new().parse(der.as_ref()).map_err(|_| PeerError::Malformed)?;
+/// Checks an intermediate as far as webpki doesn't, and says when it ends.
+///
+/// # Source
+///
+/// X509-SVID §4.3: a signing certificate has keyCertSign set.
+pub(crate) fn signing_until(der: &CertificateDer<'_>) -> Result<Timestamp, PeerError> {
+    let cert = parse(der)?;
+    let usage = cert.key_usage().map_err(|_| PeerError::Malformed)?;
+    if !usage.is_some_and(|usage| usage.value.key_cert_sign()) {
+        return Err(PeerError::KeyUsage("keyCertSign is not set on an intermediate"));
+    }
     time(cert.validity().not_after)
+}
+
+fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, PeerError> {
+    match X509CertificateParser::new().parse(der.as_ref()) {
+        Ok(([], cert)) => Ok(cert),
+        _ => Err(PeerError::Malformed),
+    }
 }
 
 fn only_uri<'a>(cert: &X509Certificate<'a>) -> Result<&'a str, PeerError> {

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Expected, IdentityError, Peer, PeerError,
-    leaf::{Leaf, not_after},
+    leaf::{Leaf, signing_until},
 };
 
 /// What a source offers, as yet unchecked.
@@ -204,7 +204,7 @@ impl Bundle {
         let path = cert
             .verify_for_usage(algorithms, &self.roots, intermediates, at, usage, None, None)
             .map_err(untrusted)?;
-        path.intermediate_certificates().map(|cert| not_after(&cert.der())).try_fold(
+        path.intermediate_certificates().map(|cert| signing_until(&cert.der())).try_fold(
             None,
             |first: Option<Timestamp>, ends| {
                 let ends = ends?;
@@ -259,3 +259,6 @@ impl fmt::Debug for Material {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,7 @@ pub(crate) struct Poll {
     asked: bool,
     /// Of the content last read.
     seen: Option<u64>,
-    /// Of the content in use.
+    /// Of the content in use; none after a problem, so that its end is an offer again.
     used: Option<u64>,
 }
 
@@ -52,6 +52,7 @@ impl Poll {
             if std::mem::replace(&mut self.asked, true) {
                 sleep(INTERVAL).await;
             }
+            let used = self.used.take();
             let cert = read(&self.cert).await?;
             let key = read(&self.key).await?;
             let bundle = read(&self.bundle).await?;
@@ -59,9 +60,10 @@ impl Poll {
             let mut hasher = DefaultHasher::new();
             (&*cert, &*key, &*bundle).hash(&mut hasher);
             self.seen = Some(hasher.finish());
-            if self.seen != self.used {
+            if self.seen != used {
                 return self.parse(&cert, &key, &bundle);
             }
+            self.used = used;
         }
     }
 
