@@ -1,5 +1,7 @@
 //! Promise P5: a wrong, stale, foreign or mixed set of shards never becomes a root key.
 
+#![allow(clippy::panic, reason = "a test may")]
+
 mod support;
 
 use proptest::prelude::*;
