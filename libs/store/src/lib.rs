@@ -5,6 +5,7 @@
 //! no version rule; what it returns is believed only after its MAC or tag was checked above it.
 //! The contract is the conformance suite, not this prose.
 
+pub mod batched;
 pub mod call;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
