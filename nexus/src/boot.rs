@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use spike_core::{ClusterId, Quorum, Roles, ShareIndex};
+use spike_audit::Log;
+use spike_core::{ClusterId, Quorum, Roles, ShareIndex, wire::v2::status::Keeper};
 use spike_identity::Identity;
 use spike_seal::Shard;
 use spike_store::{Call, Store};
@@ -33,6 +34,8 @@ pub struct Inputs {
     pub watermark: Watermark,
     /// Ours.
     pub identity: Identity,
+    /// What is done with keys is said there, before it counts.
+    pub audit: Log,
     /// Who is who.
     pub roles: Roles,
     /// By shard index.
@@ -125,6 +128,11 @@ impl Boot {
         _shards: Vec<Shard>,
     ) -> Result<Progress, BootError> {
         unimplemented!()
+    }
+
+    /// What each Keeper said last, by index.
+    pub fn keepers(&self) -> Vec<Keeper> {
+        Vec::new()
     }
 
     /// Raises ring and manifest above the Keepers' witness.

@@ -1,6 +1,6 @@
 //! The keys of this process: sealed with a reason, or open.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use spike_core::Revision;
 use spike_seal::{KeyRing, RingKeys, RootKey, SealError};
@@ -62,6 +62,12 @@ pub struct Keys {
     state: watch::Sender<State>,
 }
 
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_open() { "Keys(open)" } else { "Keys(sealed)" })
+    }
+}
+
 impl Keys {
     /// No keys yet, for this reason.
     pub fn sealed(store: Arc<dyn Store>, reason: Reason) -> Self {
@@ -92,6 +98,11 @@ impl Keys {
             State::Sealed(_) => None,
             State::Open(unsealed) => Some(unsealed.clone()),
         }
+    }
+
+    /// True if there are keys.
+    pub fn is_open(&self) -> bool {
+        matches!(&*self.state.borrow(), State::Open(_))
     }
 
     /// Why there are no keys; `None` if there are.

@@ -4,6 +4,19 @@
 //! secret and policy lives sealed in the backing store, and every answer is decided by what the
 //! store shows at that moment (ADR-0024). It elects no leader, takes no lock and caches no secret.
 
+mod api;
 pub mod app;
+mod args;
 pub mod boot;
+mod bootstrap;
+pub mod config;
 pub mod keys;
+mod metrics;
+mod nexus;
+mod pulse;
+mod serve;
+mod start;
+mod status;
+mod stores;
+
+pub use args::Args;

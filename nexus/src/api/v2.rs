@@ -1,0 +1,110 @@
+//! Our own protocol: JSON in, JSON or a problem of RFC 9457 out.
+
+mod access;
+mod operator;
+
+use std::{future::Future, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{MatchedPath, Request, State},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
+    routing::{get, post},
+};
+use http::StatusCode;
+use serde::{Serialize, de::DeserializeOwned};
+use spike_core::Role;
+use spike_runtime::serve::read_body;
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use super::{refuse, reply};
+use crate::{
+    app::{
+        caller::Caller,
+        error::{Error, Result},
+    },
+    metrics,
+    nexus::Nexus,
+    status::status,
+};
+
+/// Every route of ours.
+pub(super) fn routes(nexus: &Arc<Nexus>) -> Router<Arc<Nexus>> {
+    Router::new()
+        .route("/v2/status", get(show_status))
+        .route("/v2/access:check", post(access::check))
+        .route("/v2/operator:restore", post(operator::restore))
+        .route("/v2/operator:acceptRollback", post(operator::accept_rollback))
+        .route("/v2/{*unknown}", axum::routing::any(unknown))
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(nexus.clone(), measured))
+}
+
+/// `GET /v2/status`: for the superuser and the operator, sealed or not.
+async fn show_status(State(nexus): State<Arc<Nexus>>, caller: Caller) -> Response {
+    if caller.is(Role::Superuser) || caller.is(Role::Operator) {
+        reply::own(StatusCode::OK, &status(&nexus))
+    } else {
+        refused("status", &Error::Denied)
+    }
+}
+
+async fn unknown(_: Caller) -> Response {
+    refuse::as_problem(StatusCode::NOT_FOUND, "unknown_route", "no such route".to_owned())
+}
+
+async fn wrong_method(_: Caller) -> Response {
+    refuse::as_problem(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", String::new())
+}
+
+async fn measured(State(nexus): State<Arc<Nexus>>, request: Request, next: Next) -> Response {
+    let since = Instant::now();
+    let route = match request.extensions().get::<MatchedPath>().map(MatchedPath::as_str) {
+        Some("/v2/status") => "status",
+        Some("/v2/access:check") => "access.check",
+        Some("/v2/operator:restore") => "operator.restore",
+        Some("/v2/operator:acceptRollback") => "operator.acceptRollback",
+        _ => metrics::UNKNOWN_ROUTE,
+    };
+    let response = next.run(request).await;
+    nexus.metrics.requests.record(route, metrics::outcome(response.status()), since.elapsed());
+    response
+}
+
+/// The body's bytes.
+async fn bytes_of(request: Request) -> Result<Zeroizing<Vec<u8>>> {
+    read_body(request.into_body()).await.map_err(Error::bad)
+}
+
+/// The message that the body is.
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    // A secret may stand where the error is: only its place is told.
+    let place = |error: &serde_json::Error| {
+        format!("not the expected JSON at line {} column {}", error.line(), error.column())
+    };
+    serde_json::from_slice(body).map_err(|error| Error::BadRequest(place(&error)))
+}
+
+/// Answers with what came of it.
+fn answered<T: Serialize>(route: &'static str, result: Result<T>) -> Response {
+    match result {
+        Ok(message) => reply::own(StatusCode::OK, &message),
+        Err(error) => refused(route, &error),
+    }
+}
+
+fn refused(route: &'static str, error: &Error) -> Response {
+    refuse::log(route, error);
+    refuse::problem(error)
+}
+
+/// Finishes what was begun, even if the caller goes away.
+async fn finished<T: Send + 'static>(
+    nexus: &Nexus,
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let done = nexus.work.spawn(work).await;
+    done.unwrap_or_else(|panicked| Err(Error::Internal(panicked.to_string())))
+}

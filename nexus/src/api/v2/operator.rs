@@ -1,0 +1,64 @@
+//! `/v2/operator:…`: a root key brought back, a rollback accepted. For the restore role.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    response::Response,
+};
+use spike_core::wire::v2::operator::{
+    AcceptRollbackResponse, RecoveryShard, RestoreRequest, RestoreResponse,
+};
+use spike_seal::Shard;
+
+use super::{answered, bytes_of, finished, parsed};
+use crate::{
+    app::{
+        caller::Caller,
+        error::{Error, Result},
+    },
+    nexus::Nexus,
+};
+
+/// Takes all recovery shards at once.
+pub(super) async fn restore(
+    State(nexus): State<Arc<Nexus>>,
+    caller: Caller,
+    request: Request,
+) -> Response {
+    let shards = match bytes_of(request).await {
+        Ok(body) => parsed::<RestoreRequest>(&body).and_then(|request| received(&request)),
+        Err(error) => Err(error),
+    };
+    let worker = nexus.clone();
+    let work = async move {
+        worker.app.restore_all(&caller, &worker.boot, shards).await?;
+        let unsealed = worker.keys.open();
+        let unsealed = unsealed.ok_or_else(|| Error::Internal("restored, yet sealed".into()))?;
+        let current = unsealed.ring.current();
+        Ok(RestoreResponse { restored: true, set_id: current.id, epoch: current.epoch })
+    };
+    answered("operator.restore", finished(&nexus, work).await)
+}
+
+/// Takes the store as it is, although it was newer once.
+pub(super) async fn accept_rollback(State(nexus): State<Arc<Nexus>>, caller: Caller) -> Response {
+    let worker = nexus.clone();
+    let work = async move { worker.app.accept_rollback(&caller, &worker.boot).await };
+    let accepted = finished(&nexus, work).await;
+    let message = accepted.map(|(ring, policies)| AcceptRollbackResponse { ring, policies });
+    answered("operator.acceptRollback", message)
+}
+
+fn received(request: &RestoreRequest) -> Result<Vec<Shard>> {
+    request.shards.iter().map(shard).collect()
+}
+
+fn shard(sent: &RecoveryShard) -> Result<Shard> {
+    let bytes: &[u8; 32] = sent
+        .shard
+        .as_slice()
+        .try_into()
+        .map_err(|_| Error::bad("a recovery shard has 32 bytes"))?;
+    Ok(Shard::received(sent.index, bytes))
+}

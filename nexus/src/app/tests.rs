@@ -1,0 +1,1 @@
+//! Use cases over a store in memory, with real keys.

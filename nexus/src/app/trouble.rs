@@ -1,0 +1,38 @@
+//! What the store showed that must not be: remembered for `/health` and status until it is gone.
+
+use arc_swap::ArcSwapOption;
+
+use super::error::Error;
+use crate::keys::Reason;
+
+/// The last thing of that kind. Requests note it and clear it; it decides nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Trouble(ArcSwapOption<Reason>);
+
+impl Trouble {
+    /// Remembers an error of the store's honesty and gives it back; other errors pass through.
+    pub(crate) fn note(&self, error: Error) -> Error {
+        let reason = match &error {
+            Error::NotReady(reason) => Some(reason.clone()),
+            Error::Tampered { what, .. } => Some(Reason { code: what, message: error.to_string() }),
+            _ => None,
+        };
+        if let Some(reason) = reason {
+            tracing::error!(code = reason.code, "{}", reason.message);
+            self.0.store(Some(reason.into()));
+        }
+        error
+    }
+
+    /// The store is whole again.
+    pub(crate) fn clear(&self) {
+        if self.0.load().is_some() {
+            self.0.store(None);
+        }
+    }
+
+    /// What is wrong now.
+    pub(crate) fn now(&self) -> Option<Reason> {
+        self.0.load().as_deref().cloned()
+    }
+}

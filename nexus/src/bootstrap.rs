@@ -1,0 +1,50 @@
+//! `nexus bootstrap`: makes the root key, once, and ends.
+
+use anyhow::bail;
+use spike_audit::Sink;
+use spike_core::Role;
+use spike_runtime::process;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    boot::Boot,
+    config::{Config, Mode},
+    start,
+};
+
+/// Bootstraps, or says why not.
+pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
+    if config.mode == Mode::Memory {
+        bail!("memory mode makes a root key at every start: there is nothing to bootstrap");
+    }
+    start::protect(&config)?;
+    let stop = process::shutdown()?;
+    let background = CancellationToken::new();
+    let tracker = TaskTracker::new();
+    let sink = own_file(config.audit.clone());
+    let roles = [Role::Bootstrap, Role::Nexus];
+    let parts = start::parts(&config, &roles, sink, &background, &tracker).await?;
+    let boot = Boot::new(parts.inputs(&config));
+
+    let done = stop.run_until_cancelled(boot.bootstrap()).await;
+
+    background.cancel();
+    parts.audit.close().await;
+    parts.store.close().await;
+    match done {
+        Some(result) => Ok(result?),
+        None => bail!("stopped before the end; run it again"),
+    }
+}
+
+/// A chain has one writer: a Nexus that runs beside this has its own file.
+fn own_file(sink: Sink) -> Sink {
+    match sink {
+        Sink::File { path, sync } => {
+            let mut name = path.into_os_string();
+            name.push(".bootstrap");
+            Sink::File { path: name.into(), sync }
+        }
+        Sink::Stdout => Sink::Stdout,
+    }
+}

@@ -1,0 +1,120 @@
+//! Every metric of a Nexus beyond what all servers count. No label ever names a caller or a path.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric},
+    metrics::{counter::ConstCounter, family::Family, gauge::ConstGauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+use spike_audit::Log;
+use spike_runtime::metrics::{Requests, Serving, SvidExpiry};
+
+use crate::{keys::Keys, start::Parts};
+
+/// Seconds of a store call, by operation.
+const STORE_SECONDS: &str = "spike_store_seconds";
+/// The epoch of the shards in force.
+const KEYS_EPOCH: &str = "spike_keys_epoch";
+/// 1 while there are no keys.
+const SEALED: &str = "spike_sealed";
+/// Audit lines that were refused.
+const AUDIT_FAILURES: &str = "spike_audit_failures";
+
+/// The route of a request that isn't one.
+pub(crate) const UNKNOWN_ROUTE: &str = "unknown";
+
+/// From a tenth of a millisecond to the deadline of a request.
+const SECONDS: [f64; 12] =
+    [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0, 12.0];
+
+type OpLabels = [(&'static str, &'static str); 1];
+type StoreSeconds = Family<OpLabels, Histogram, fn() -> Histogram>;
+
+/// What requests and store calls are recorded in.
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    /// Requests by route and outcome.
+    pub(crate) requests: Requests,
+    /// The accept loop's.
+    pub(crate) serving: Serving,
+}
+
+/// How long store calls take.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreMetrics(StoreSeconds);
+
+impl StoreMetrics {
+    /// Adds `spike_store_seconds{op}`.
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let histogram: fn() -> Histogram = || Histogram::new(SECONDS);
+        let seconds = Family::new_with_constructor(histogram);
+        registry.register(STORE_SECONDS, "Time of a store call, by operation", seconds.clone());
+        Self(seconds)
+    }
+
+    /// Records one call.
+    pub(crate) fn record(&self, op: &'static str, took: Duration) {
+        self.0.get_or_create(&[("op", op)]).observe(took.as_secs_f64());
+    }
+}
+
+impl Metrics {
+    /// Adds everything but the store's.
+    pub(crate) fn register(registry: &mut Registry, parts: &Parts) -> Self {
+        SvidExpiry::register(registry).follow(parts.identity.clone());
+        let observed = Observed { keys: parts.keys.clone(), audit: parts.audit.clone() };
+        registry.register_collector(Box::new(observed));
+        Self { requests: Requests::register(registry), serving: Serving::register(registry) }
+    }
+}
+
+/// What a status means for `spike_requests_total`.
+pub(crate) fn outcome(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        200..300 => "ok",
+        400 => "bad_request",
+        401 | 403 => "denied",
+        404 => "not_found",
+        503 => "unavailable",
+        _ => "error",
+    }
+}
+
+/// Worked out at each scrape.
+#[derive(Debug)]
+struct Observed {
+    keys: Keys,
+    audit: Log,
+}
+
+impl Collector for Observed {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let open = self.keys.open();
+        let sealed = ConstGauge::new(i64::from(open.is_none()));
+        let help = "1 while this replica has no keys";
+        sealed.encode(encoder.encode_descriptor(
+            SEALED,
+            help,
+            None::<&Unit>,
+            sealed.metric_type(),
+        )?)?;
+        if let Some(unsealed) = open {
+            let epoch = i64::from(unsealed.ring.current().epoch);
+            let epoch = ConstGauge::new(epoch);
+            let help = "The epoch of the shards in force";
+            epoch.encode(encoder.encode_descriptor(
+                KEYS_EPOCH,
+                help,
+                None,
+                epoch.metric_type(),
+            )?)?;
+        }
+        let failures = ConstCounter::new(self.audit.status().failures);
+        let help = "Audit lines that could not be written";
+        let kind = failures.metric_type();
+        failures.encode(encoder.encode_descriptor(AUDIT_FAILURES, help, None, kind)?)
+    }
+}

@@ -1,0 +1,90 @@
+//! One replica: the use cases, the keys, and what else a route or a probe needs to know.
+
+use std::sync::Arc;
+
+use spike_audit::Log;
+use spike_core::{
+    Roles,
+    wire::v2::{
+        Reason as WireReason,
+        health::{Health, State},
+    },
+};
+use spike_runtime::probes::Probe;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    api::v1::Ability,
+    app::App,
+    boot::Boot,
+    config::Mode,
+    keys::{Keys, Reason},
+    metrics::Metrics,
+    pulse::Pulse,
+};
+
+/// What all routes share.
+pub(crate) struct Nexus {
+    /// The use cases.
+    pub(crate) app: App,
+    /// Sealed or open.
+    pub(crate) keys: Keys,
+    /// Everything around the root key.
+    pub(crate) boot: Arc<Boot>,
+    /// Who is who.
+    pub(crate) roles: Roles,
+    /// What this replica is for.
+    pub(crate) mode: Mode,
+    /// What kind of store it keeps things in.
+    pub(crate) store_kind: &'static str,
+    /// Which of several replicas this is.
+    pub(crate) replica: String,
+    /// Whether the store answers.
+    pub(crate) pulse: Arc<Pulse>,
+    /// What is counted.
+    pub(crate) metrics: Metrics,
+    /// The audit, for its own status.
+    pub(crate) audit: Log,
+    /// Work that goes on when its caller goes away.
+    pub(crate) work: TaskTracker,
+    /// Cancelled when this replica is about to stop.
+    pub(crate) draining: CancellationToken,
+}
+
+impl Nexus {
+    /// What dispatch depends on.
+    pub(crate) fn ability(&self) -> Ability {
+        Ability {
+            open: self.keys.is_open(),
+            memory: self.mode == Mode::Memory,
+            lite: self.mode == Mode::Lite,
+        }
+    }
+
+    /// Everything that keeps this replica from serving, the gravest first.
+    fn obstacles(&self) -> impl Iterator<Item = (State, Reason)> {
+        let draining = self.draining.is_cancelled().then(|| {
+            let message = "this replica is about to stop".to_owned();
+            (State::Draining, Reason { code: "draining", message })
+        });
+        let sealed = self.keys.sealed_reason().map(|reason| (State::Sealed, reason));
+        let store = self.pulse.trouble().into_iter().chain(self.app.trouble());
+        draining
+            .into_iter()
+            .chain(sealed)
+            .chain(store.map(|reason| (State::StoreUnavailable, reason)))
+    }
+}
+
+impl Probe for Nexus {
+    fn health(&self) -> Health {
+        let obstacles: Vec<_> = self.obstacles().collect();
+        let status = obstacles.first().map_or(State::Ready, |(state, _)| *state);
+        Health { status, reasons: obstacles.into_iter().map(|(_, r)| wire(r)).collect() }
+    }
+}
+
+/// A reason as it is sent.
+pub(crate) fn wire(reason: Reason) -> WireReason {
+    WireReason { code: reason.code.to_owned(), message: reason.message }
+}

@@ -1,0 +1,247 @@
+//! `nexus serve`: from nothing to serving, and back without losing a request.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use axum::{Json, routing::get};
+use jiff::Timestamp;
+use prometheus_client::registry::Registry;
+use spike_core::{
+    Role,
+    wire::v2::{
+        health::{Health, State},
+        status::Status,
+    },
+};
+use spike_runtime::{
+    Limits, Server,
+    metrics::Metrics as Finished,
+    probes::{Probe, Probes},
+    process, serve as runtime,
+};
+use spike_store::{Call, CallerHash, Store, TraceId};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use zeroize::Zeroizing;
+
+use crate::{
+    api,
+    app::App,
+    boot::Boot,
+    config::{Config, Mode},
+    metrics::{Metrics, StoreMetrics},
+    nexus::Nexus,
+    start::{self, Parts},
+    status::status,
+    stores::{self, Measured},
+};
+
+/// How often forgotten write keys are swept out.
+const SWEEP: Duration = Duration::from_hours(1);
+
+/// How long one sweep may take.
+const SWEEP_BUDGET: Duration = Duration::from_mins(1);
+
+/// Between two tries to bootstrap.
+const BOOTSTRAP_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long work that outlives its request may take at the end: the budget of a request, and a
+/// little for its audit line.
+const LAST_WORK: Duration = Duration::from_secs(15);
+
+/// The sockets that are bound before anything else is done: whoever probes finds a reason instead
+/// of a refused connection.
+struct Listeners {
+    api: TcpListener,
+    probes: std::net::TcpListener,
+}
+
+/// How this process ends: first no new requests, then nothing.
+struct Ends {
+    draining: CancellationToken,
+    stop: CancellationToken,
+    tracker: TaskTracker,
+}
+
+/// Serves until a signal.
+pub(crate) async fn run(config: Config, bootstrap: bool) -> anyhow::Result<()> {
+    start::protect(&config)?;
+    let draining = process::shutdown()?;
+    let listeners = Listeners {
+        api: runtime::bind(&config.listen).await?,
+        probes: runtime::bind(&config.probes).await?.into_std()?,
+    };
+    let ends = Ends { draining, stop: CancellationToken::new(), tracker: TaskTracker::new() };
+    let served = match Box::pin(open(&config, &listeners, &ends)).await {
+        Ok(parts) => serve(&config, bootstrap, listeners, parts, &ends).await,
+        Err(error) => Err(error),
+    };
+    ends.stop.cancel();
+    served
+}
+
+/// Opens the parts while the probes tell what is being waited for.
+async fn open(config: &Config, listeners: &Listeners, ends: &Ends) -> anyhow::Result<Parts> {
+    let early = Probes::new(Arc::new(Starting), Finished::default());
+    let listener = TcpListener::from_std(listeners.probes.try_clone()?)?;
+    let opened = CancellationToken::new();
+    ends.tracker.spawn(early.serve(listener, ends.draining.clone(), opened.clone()));
+    let _guard = opened.drop_guard();
+
+    let sink = config.audit.clone();
+    let opening = Box::pin(start::parts(config, &[Role::Nexus], sink, &ends.stop, &ends.tracker));
+    ends.draining.run_until_cancelled(opening).await.context("stopped before it could serve")?
+}
+
+async fn serve(
+    config: &Config,
+    bootstrap: bool,
+    listeners: Listeners,
+    mut parts: Parts,
+    ends: &Ends,
+) -> anyhow::Result<()> {
+    let mut registry = Registry::default();
+    parts.store = Arc::new(Measured::new(parts.store, StoreMetrics::register(&mut registry)));
+    let metrics = Metrics::register(&mut registry, &parts);
+    let nexus = assemble(config, &parts, metrics, &ends.draining);
+
+    let probes = Probes::new(nexus.clone(), Finished::new(registry));
+    let shown = nexus.clone();
+    let probes = probes.route("/statusz", get(async move || Json(public(status(&shown)))));
+    let listener = TcpListener::from_std(listeners.probes)?;
+    ends.tracker.spawn(probes.serve(listener, ends.draining.clone(), ends.stop.clone()));
+    background(&nexus, &parts, bootstrap && config.mode != Mode::Memory, ends);
+
+    let server = Server {
+        listener: listeners.api,
+        identity: parts.identity.clone(),
+        router: api::router(nexus.clone()),
+        limits: Limits { drain: config.drain, ..Limits::default() },
+        refuse: Arc::new(api::refuse::unserved),
+        admit: runtime::everyone(),
+        metrics: nexus.metrics.serving.clone(),
+    };
+    tracing::info!(listen = %config.listen, "listening");
+    server.run(ends.draining.clone()).await;
+    finish(&nexus, &parts, ends).await;
+    Ok(())
+}
+
+/// Lets begun work end, then closes what it was written to.
+async fn finish(nexus: &Nexus, parts: &Parts, ends: &Ends) {
+    for tracker in [&nexus.work, &ends.tracker] {
+        tracker.close();
+        if timeout(LAST_WORK, tracker.wait()).await.is_err() {
+            tracing::warn!("some work did not end in time");
+        }
+        ends.stop.cancel();
+    }
+    parts.audit.close().await;
+    parts.store.close().await;
+    tracing::info!("stopped");
+}
+
+fn assemble(
+    config: &Config,
+    parts: &Parts,
+    metrics: Metrics,
+    draining: &CancellationToken,
+) -> Arc<Nexus> {
+    let app = App::new(
+        parts.store.clone(),
+        parts.keys.clone(),
+        parts.audit.clone(),
+        parts.watermark.clone(),
+        config.bounds,
+    );
+    Arc::new(Nexus {
+        app,
+        keys: parts.keys.clone(),
+        boot: Arc::new(Boot::new(parts.inputs(config))),
+        roles: config.roles.clone(),
+        mode: config.mode,
+        store_kind: stores::kind(&config.store),
+        replica: config.replica.clone(),
+        pulse: Arc::default(),
+        metrics,
+        audit: parts.audit.clone(),
+        work: TaskTracker::new(),
+        draining: draining.clone(),
+    })
+}
+
+/// Everything that goes on beside requests, until the end.
+fn background(nexus: &Arc<Nexus>, parts: &Parts, bootstrap: bool, ends: &Ends) {
+    let (nexus, store) = (nexus.clone(), parts.store.clone());
+    let (beating, stop) = (nexus.pulse.clone(), ends.stop.clone());
+    let asked = store.clone();
+    ends.tracker.spawn(async move { beating.run(&*asked, stop).await });
+
+    let (booting, stop) = (nexus.clone(), ends.stop.clone());
+    ends.tracker.spawn(async move {
+        if bootstrap {
+            stop.run_until_cancelled(until_bootstrapped(&booting.boot)).await;
+        }
+        booting.boot.run(stop).await;
+    });
+
+    let stop = ends.stop.clone();
+    ends.tracker.spawn(async move {
+        let signed = async {
+            let unsealed = nexus.keys.opened().await;
+            let (id, seed) = unsealed.keys.audit_key();
+            nexus.audit.sign_with(id, Zeroizing::new(*seed));
+            tracing::info!("has its keys");
+            sweep(&*store).await;
+        };
+        stop.run_until_cancelled(signed).await;
+    });
+}
+
+/// Keepers may come later than we do; trying again never makes a second key.
+async fn until_bootstrapped(boot: &Boot) {
+    while let Err(error) = boot.bootstrap().await {
+        tracing::warn!("not bootstrapped yet: {error}");
+        sleep(BOOTSTRAP_PAUSE).await;
+    }
+}
+
+/// Forgets old write keys from time to time.
+async fn sweep(store: &dyn Store) {
+    loop {
+        sleep(SWEEP).await;
+        let call = Call {
+            guard: None,
+            deadline: Instant::now() + SWEEP_BUDGET,
+            at: Timestamp::now(),
+            trace: TraceId::default(),
+            caller: CallerHash([0; 32]),
+        };
+        match store.sweep(&call).await {
+            Ok(gone) => tracing::debug!(gone, "swept out old write keys"),
+            Err(error) => tracing::warn!("old write keys could not be swept out: {error}"),
+        }
+    }
+}
+
+/// What may be told to everyone on the pod network.
+fn public(mut status: Status) -> Status {
+    for keeper in &mut status.keepers {
+        keeper.url.clear();
+        keeper.error = keeper.error.take().map(|_| "unreachable".to_owned());
+    }
+    status
+}
+
+/// Before there is anything to ask.
+struct Starting;
+
+impl Probe for Starting {
+    fn health(&self) -> Health {
+        let waits = "waits for its identity, its store and its audit; the log says which";
+        Health::not(State::Sealed, "starting", waits)
+    }
+}

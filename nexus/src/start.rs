@@ -1,0 +1,120 @@
+//! What serving and bootstrapping both begin with: an identity, a store, an audit.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, ensure};
+use spike_audit::{Log, Sink};
+use spike_core::{Role, Roles};
+use spike_identity::{Identity, Wanted};
+use spike_runtime::process;
+use spike_seal::memory::{self, Guarded};
+use spike_store::{Store, StoreError};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    app::Watermark,
+    boot::{Inputs, Origin},
+    config::{Config, Mode},
+    keys::{Keys, Reason},
+    stores,
+};
+
+/// How long to wait before a store that may come back is opened again.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
+
+/// The parts that every subcommand needs.
+pub(crate) struct Parts {
+    /// Ours.
+    pub(crate) identity: Identity,
+    /// Open.
+    pub(crate) store: Arc<dyn Store>,
+    /// Open.
+    pub(crate) audit: Log,
+    /// Sealed for now.
+    pub(crate) keys: Keys,
+    /// Shared by boot and use cases.
+    pub(crate) watermark: Watermark,
+}
+
+impl Parts {
+    /// Everything the boot needs, from these parts and the configuration.
+    pub(crate) fn inputs(&self, config: &Config) -> Inputs {
+        Inputs {
+            store: self.store.clone(),
+            keys: self.keys.clone(),
+            watermark: self.watermark.clone(),
+            identity: self.identity.clone(),
+            audit: self.audit.clone(),
+            roles: config.roles.clone(),
+            keepers: config.keepers.clone(),
+            origin: if config.mode == Mode::Memory { Origin::Fresh } else { Origin::Keepers },
+            quorum: config.quorum,
+            generation: config.generation,
+            interval: config.update_interval,
+            expected_cluster: config.expected_cluster,
+            recipients: config.recipients.clone(),
+        }
+    }
+}
+
+/// Makes the process safe to hold keys; refuses if that was asked for and can't be had.
+pub(crate) fn protect(config: &Config) -> anyhow::Result<()> {
+    process::harden();
+    drop(Guarded::<32>::filled(|_| ()));
+    if memory::all_locked() {
+        return Ok(());
+    }
+    let remedy = "raise RLIMIT_MEMLOCK, or grant CAP_IPC_LOCK";
+    ensure!(!config.require_mlock, "keys can't be locked into memory: {remedy}");
+    tracing::warn!("keys can't be locked into memory and may reach a swap device: {remedy}");
+    Ok(())
+}
+
+/// Opens the parts, in the order in which their absence is most likely to be someone's mistake.
+pub(crate) async fn parts(
+    config: &Config,
+    roles: &[Role],
+    sink: Sink,
+    stop: &CancellationToken,
+    tracker: &TaskTracker,
+) -> anyhow::Result<Parts> {
+    let wanted = wanted(&config.roles, roles);
+    let identity = Identity::start(config.identity.clone(), wanted, stop.clone(), tracker);
+    let identity = identity.await.context("no identity")?;
+    tracing::info!(id = %identity.id(), "has an identity");
+    let store = open_store(config, stop).await?;
+    let audit = Log::open(sink, config.replica.clone(), tracker).await.context("no audit")?;
+    let reason = Reason { code: "starting", message: "the key ring was not read yet".to_owned() };
+    let keys = Keys::sealed(store.clone(), reason);
+    Ok(Parts { identity, store, audit, keys, watermark: Watermark::default() })
+}
+
+/// Waits for a store that may come; gives up on one that can't work.
+async fn open_store(config: &Config, stop: &CancellationToken) -> anyhow::Result<Arc<dyn Store>> {
+    loop {
+        match stores::open(&config.store).await {
+            Ok(store) => return Ok(store),
+            Err(StoreError::Unavailable { reason, retryable: true, .. }) => {
+                tracing::warn!("the store can't be opened yet: {reason}");
+            }
+            Err(error) => return Err(error).context("no store"),
+        }
+        let slept = stop.run_until_cancelled(tokio::time::sleep(STORE_PAUSE)).await;
+        ensure!(slept.is_some(), "stopped before the store could be opened");
+    }
+}
+
+/// An SVID that peers will take for one of these roles.
+fn wanted(roles: &Roles, any_of: &[Role]) -> Wanted {
+    let ids: Vec<_> = any_of
+        .iter()
+        .flat_map(|&role| roles.roots.of(role).iter().map(move |root| role.id(root)))
+        .map(|id| match &roles.instance {
+            Some(instance) => format!("{id}/{instance}"),
+            None => id,
+        })
+        .collect();
+    let what = ids.join(" or ");
+    let (roles, any_of) = (roles.clone(), any_of.to_vec());
+    Wanted::matching(move |id| any_of.iter().any(|&role| roles.plays(id, role)), what)
+}

@@ -1,0 +1,72 @@
+//! Everything an operator wants to know of a replica, and no secret.
+
+use spike_core::wire::v2::status::{
+    Audit, Keys, Memory, Policies, RingState, Status, Store as StoreStatus,
+};
+use spike_runtime::probes::Probe;
+use spike_seal::memory;
+
+use crate::{keys::Unsealed, nexus::Nexus};
+
+/// The state of this replica and of what it sees.
+pub(crate) fn status(nexus: &Nexus) -> Status {
+    let health = nexus.health();
+    let open = nexus.keys.open();
+    let audit = nexus.audit.status();
+    let locked = memory::all_locked();
+    Status {
+        status: health.status,
+        reasons: health.reasons,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        replica: nexus.replica.clone(),
+        cluster_id: open.as_ref().map(|unsealed| unsealed.ring.cluster()),
+        keys: open.as_deref().map(keys),
+        keepers: nexus.boot.keepers(),
+        store: store(nexus),
+        policies: Policies { counter: nexus.app.policy_counter() },
+        audit: Audit {
+            sink: audit.sink.to_owned(),
+            last_seq: audit.last_seq,
+            failures: audit.failures,
+        },
+        memory: Memory { locked, detail: if locked { String::new() } else { UNLOCKED.to_owned() } },
+    }
+}
+
+const UNLOCKED: &str = "keys could not be locked into memory: raise RLIMIT_MEMLOCK";
+
+fn keys(unsealed: &Unsealed) -> Keys {
+    let ring = &unsealed.ring;
+    let current = ring.current();
+    Keys {
+        revision: ring.revision().0,
+        state: RingState::Active,
+        epoch: current.epoch,
+        root_epoch: ring.root_epoch(),
+        attempt: current.attempt,
+        generation: current.generation,
+        set_id: current.id,
+        shares: current.quorum.shares(),
+        threshold: current.quorum.threshold(),
+    }
+}
+
+fn store(nexus: &Nexus) -> StoreStatus {
+    let kind = nexus.store_kind.to_owned();
+    match nexus.pulse.latest().as_ref() {
+        Ok(health) => StoreStatus {
+            kind,
+            schema: Some(health.schema),
+            server_version: Some(health.server_version.clone()),
+            reachable: true,
+            error: None,
+        },
+        Err(why) => StoreStatus {
+            kind,
+            schema: None,
+            server_version: None,
+            reachable: false,
+            error: Some(why.clone()),
+        },
+    }
+}
