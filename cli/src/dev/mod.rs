@@ -1,15 +1,84 @@
-//! `spike dev`: a whole cluster on this machine.
+//! `spike dev`: a whole cluster on this machine, from the manifest that Kubernetes takes.
+//!
+//! It starts the real `nexus` and `keeper` programs that lie beside `spike`, and a development
+//! authority that serves the real SPIFFE Workload API: what runs here is what production runs, but
+//! for one thing: recovery shards lie in plain files, so that a laptop can be switched off.
 
-use crate::error::{CliError, Exit};
+mod background;
+mod bringup;
+mod checks;
+mod cluster;
+mod console;
+mod control;
+mod env;
+mod exec;
+mod home;
+mod identity;
+mod launch;
+mod plan;
+mod ports;
+mod probe;
+mod shards;
+mod status;
+mod stop;
+mod supervise;
+mod up;
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use crate::error::CliError;
 
 /// Run a whole cluster on this machine.
+///
+/// Starts the real `nexus` and `keeper` programs that lie beside `spike`, with identities of a
+/// development authority, and keeps them running until Ctrl-C. Everything is in one directory.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    up: up::Args,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the cluster and keep it running (also without a command).
+    Up(up::Args),
+    /// Print the environment in which `spike` and your programs use the cluster.
+    Env(env::Args),
+    /// Show what runs.
+    Status(status::Args),
+    /// Stop the cluster; everything is kept for the next start.
+    Stop(stop::Args),
+    /// Give programs identities.
+    #[command(subcommand)]
+    Identity(identity::Command),
+    /// Run a program that dies with this process's parent.
+    #[command(hide = true)]
+    Exec(exec::Args),
+}
+
+/// Where a cluster lives.
+#[derive(Clone, Debug, clap::Args)]
+struct Place {
+    /// The directory of the cluster: manifest, data, identities, logs.
+    #[arg(long, value_name = "DIR", default_value = ".spike")]
+    dir: PathBuf,
+}
 
 impl Args {
-    /// Runs the cluster until it is stopped.
-    #[expect(clippy::unused_async, reason = "the cluster is awaited")]
+    /// Does what was asked.
     pub(crate) async fn run(self) -> Result<(), CliError> {
-        Err(CliError::new(Exit::Other, "spike dev is not built yet", "Use a cluster."))
+        match self.command.unwrap_or(Command::Up(self.up)) {
+            Command::Up(args) => args.run().await,
+            Command::Env(args) => args.run().await,
+            Command::Status(args) => args.run().await,
+            Command::Stop(args) => args.run().await,
+            Command::Identity(command) => command.run().await,
+            Command::Exec(args) => args.run(),
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! `spike operator`.
 
 mod accept_rollback;
-mod recover;
+pub(crate) mod recover;
 mod restore;
-mod shard;
+pub(crate) mod shard;
 
 use clap::Subcommand;
 

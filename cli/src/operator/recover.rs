@@ -1,6 +1,6 @@
 //! `spike operator recover`.
 
-mod folder;
+pub(crate) mod folder;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,118 @@
+//! From started programs to a cluster that serves: the root key is made once, and given back from
+//! the recovery shards at every later start.
+
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{
+    cluster::Cluster,
+    console::Console,
+    launch::{self, last_words},
+    plan::{Kind, Program},
+    probe::{self, Answer},
+    shards,
+    supervise::{Supervised, end},
+};
+use crate::error::{CliError, Exit};
+
+/// How long a program may take until it answers, and how long until it is ready: a debug build on
+/// a busy laptop needs a few seconds.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often a program is asked.
+const ASK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long `nexus bootstrap` may take.
+const BOOTSTRAP: Duration = Duration::from_mins(1);
+
+/// Waits until the cluster serves, making or restoring its key.
+pub(super) async fn bring_up(cluster: &Cluster, console: Console) -> Result<(), CliError> {
+    for supervised in &cluster.programs {
+        until(supervised, Answer::is_alive, "answer").await?;
+    }
+    console.done(format_args!("{} programs run", cluster.programs.len()));
+    if cluster.plan.of(Kind::Keeper).next().is_some() {
+        give_keys(cluster, console).await?;
+    }
+    for supervised in &cluster.programs {
+        until(supervised, |answer| *answer == Answer::Ready, "be ready").await?;
+    }
+    cluster.started.store(true, Relaxed);
+    Ok(())
+}
+
+async fn give_keys(cluster: &Cluster, console: Console) -> Result<(), CliError> {
+    let recovery = cluster.home.recovery();
+    let saved = shards::load(&recovery)?;
+    if !saved.is_empty() {
+        let nexus = cluster.client("restore").await?.nexus;
+        shards::restore(&nexus, saved).await?;
+        console.done("the root key is restored from recovery/");
+        return Ok(());
+    }
+    if let Some(bootstrap) = &cluster.plan.bootstrap {
+        run_once(bootstrap).await?;
+    }
+    for nexus in cluster.programs.iter().filter(|s| s.program.kind == Kind::Nexus) {
+        until(nexus, |answer| *answer == Answer::Ready, "get its key").await?;
+    }
+    let count = shards::save(&cluster.client("recover").await?.nexus, &recovery).await?;
+    console.done(format_args!("a root key is made, and split between the Keepers"));
+    console.warn(format_args!(
+        "DEVELOPMENT ONLY: {count} recovery shards lie in plain files in {}: whoever reads them has \
+         every secret",
+        recovery.display()
+    ));
+    Ok(())
+}
+
+/// Waits for an answer. A program that ended before it gave one ends the wait.
+async fn until(
+    supervised: &Supervised,
+    wanted: impl Fn(&Answer) -> bool,
+    what: &str,
+) -> Result<(), CliError> {
+    let program = &supervised.program;
+    let restarts = supervised.state().restarts;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = probe::ask(program.probe_port()).await;
+        if wanted(&answer) {
+            return Ok(());
+        }
+        if supervised.state().restarts > restarts {
+            return Err(gave_up(program, "ended"));
+        }
+        if Instant::now() >= deadline {
+            let why = match answer {
+                Answer::NotReady(why) if !why.is_empty() => format!(": {why}"),
+                _ => String::new(),
+            };
+            return Err(gave_up(program, &format!("did not {what} within {PATIENCE:?}{why}")));
+        }
+        sleep(ASK_EVERY).await;
+    }
+}
+
+/// Runs a program to its end.
+async fn run_once(program: &Program) -> Result<(), CliError> {
+    let started = launch::start(program);
+    let mut child = started.map_err(|e| gave_up(program, &format!("can't start: {e}")))?;
+    match timeout(BOOTSTRAP, child.wait()).await {
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => Err(gave_up(program, &status.to_string())),
+        Ok(Err(error)) => Err(gave_up(program, &error.to_string())),
+        Err(_) => {
+            let ended = end(&mut child).await;
+            Err(gave_up(program, &format!("was still at work after {BOOTSTRAP:?} ({ended:?})")))
+        }
+    }
+}
+
+fn gave_up(program: &Program, how: &str) -> CliError {
+    let (name, words) = (&program.name, last_words(&program.log));
+    let what =
+        if words.is_empty() { format!("{name}: {how}") } else { format!("{name}: {how}\n{words}") };
+    CliError::new(Exit::Unavailable, what, format!("See {}.", program.log.display()))
+}

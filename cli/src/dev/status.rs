@@ -1,0 +1,103 @@
+//! `spike dev status`: what runs.
+
+use zeroize::Zeroizing;
+
+use super::{
+    Place,
+    control::{self, ProgramStatus, Status},
+    home::Home,
+};
+use crate::{
+    error::{CliError, Exit},
+    format::{FormatFlag, View},
+    output::Paint,
+};
+
+/// Arguments of `spike dev status`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    format: FormatFlag,
+}
+
+impl Args {
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        let status = control::status(&Home::at(&self.place.dir)?).await?;
+        self.format.format.print(&status)?;
+        let well = status.started && status.programs.iter().all(|program| program.ready);
+        if well { Ok(()) } else { Err(CliError::Verdict(Exit::Unavailable)) }
+    }
+}
+
+impl View for Status {
+    fn human(&self, paint: Paint) -> Zeroizing<String> {
+        render(self, paint).into()
+    }
+}
+
+fn render(status: &Status, paint: Paint) -> String {
+    let Status { name, dir, pid, programs, identities, .. } = status;
+    let programs: Vec<_> = programs.iter().map(|program| line(program, paint)).collect();
+    let served = identities.iter().map(|served| format!("  {:<12} {}\n", served.name, served.id));
+    format!(
+        "{} in {dir} (process {pid})\n\n{}\nidentities\n{}",
+        paint.bold(name),
+        programs.concat(),
+        served.collect::<Vec<_>>().concat()
+    )
+}
+
+fn line(program: &ProgramStatus, paint: Paint) -> String {
+    let state = if program.ready { paint.good("ready") } else { paint.bad(&program.reason) };
+    let pid = program.pid.map_or("-".to_owned(), |pid| pid.to_string());
+    let restarts = match program.restarts {
+        0 => String::new(),
+        1 => ", restarted once".to_owned(),
+        n => format!(", restarted {n} times"),
+    };
+    format!("  {:<12} {:<24} pid {pid:<8} {state}{restarts}\n", program.name, program.url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dev::control::Served;
+
+    #[test]
+    fn a_status_is_one_line_per_program_and_identity() {
+        let program = |name: &str, pid, restarts, reason: &str| ProgramStatus {
+            name: name.to_owned(),
+            pid,
+            restarts,
+            ready: reason.is_empty(),
+            reason: reason.to_owned(),
+            url: "https://127.0.0.1:8553".to_owned(),
+            log: String::new(),
+            audit: String::new(),
+        };
+        let status = Status {
+            name: "quickstart".to_owned(),
+            pid: 7,
+            dir: "/x/.spike".to_owned(),
+            trust_domain: "spike.ist".to_owned(),
+            started: true,
+            programs: vec![
+                program("keeper-0", Some(12), 1, ""),
+                program("nexus-0", None, 3, "it doesn't answer"),
+            ],
+            identities: vec![Served {
+                name: "superuser".to_owned(),
+                id: "spiffe://spike.ist/x".to_owned(),
+                socket: String::new(),
+            }],
+            environment: Vec::new(),
+        };
+        let text = "quickstart in /x/.spike (process 7)\n\n  \
+            keeper-0     https://127.0.0.1:8553   pid 12       ready, restarted once\n  \
+            nexus-0      https://127.0.0.1:8553   pid -        it doesn't answer, restarted 3 times\n\
+            \nidentities\n  superuser    spiffe://spike.ist/x\n";
+        assert_eq!(render(&status, Paint::PLAIN), text);
+    }
+}

@@ -1,0 +1,260 @@
+//! `spike dev up`: starts the cluster and keeps it running until Ctrl-C, SIGTERM or
+//! `spike dev stop`.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+    process,
+};
+
+use futures::future::join_all;
+use spike_authority::dev::{Authority, AuthorityConfig};
+use spike_crds::{ValidatedCluster, manifest, validate};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    Place, background, bringup, checks,
+    cluster::Cluster,
+    console::Console,
+    control,
+    home::{self, Home},
+    launch,
+    plan::{Kind, Plan, Program, plan},
+    ports,
+};
+use crate::error::{CliError, Exit};
+
+/// The manifest of a directory that has none yet.
+const QUICKSTART: &str = include_str!("../../../config/samples/quickstart.yaml");
+
+/// Arguments of `spike dev up`.
+#[derive(Clone, Debug, clap::Args)]
+// Flattened into another struct of this name, whose group clap would name alike.
+#[group(skip)]
+pub(super) struct Args {
+    /// The `SpikeCluster` to run [default: the directory's own, at first a quickstart].
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) place: Place,
+    /// Where `nexus` and `keeper` are [default: beside `spike`].
+    #[arg(long, value_name = "DIR")]
+    bin_dir: Option<PathBuf>,
+    /// Return as soon as the cluster serves, and leave it running.
+    #[arg(long)]
+    pub(super) background: bool,
+    /// This is the process in the background.
+    #[arg(long, hide = true, conflicts_with = "background")]
+    detached: bool,
+}
+
+impl Args {
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        if self.background {
+            return background::start(&self).await;
+        }
+        if self.detached {
+            // A terminal that closes must not take the cluster along. This fails only for the
+            // leader of a group, which nothing can take along.
+            let _ = rustix::process::setsid();
+        }
+        let console = Console::from_process();
+        let home = Home::at(&self.place.dir)?;
+        let text = self.manifest_text(&home)?;
+        let valid = read(&text)?;
+        let locked = home.take()?;
+        refuse_another_cluster(&home, &valid)?;
+        let plan = plan(valid, &home, &self.binaries()?)?;
+        programs_exist(&plan)?;
+        ports_free(&plan)?;
+        home::replace(&home.manifest(), text.as_bytes())?;
+        let stop = stop_signals()?;
+        let ended = Box::pin(serve(plan, home, stop, console)).await;
+        drop(locked);
+        ended
+    }
+
+    /// The arguments of the same in the background.
+    pub(super) fn in_background(&self) -> Vec<OsString> {
+        let mut args: Vec<OsString> = ["dev", "up", "--detached", "--dir"].map(Into::into).to_vec();
+        args.push(self.place.dir.clone().into());
+        for (flag, value) in [("--file", &self.file), ("--bin-dir", &self.bin_dir)] {
+            args.extend(value.iter().flat_map(|value| [flag.into(), value.clone().into()]));
+        }
+        args
+    }
+
+    fn manifest_text(&self, home: &Home) -> Result<String, CliError> {
+        let own = home.manifest();
+        match &self.file {
+            Some(file) => fs::read_to_string(file).map_err(|e| checks::file("read", file, &e)),
+            None if own.exists() => {
+                fs::read_to_string(&own).map_err(|e| checks::file("read", &own, &e))
+            }
+            None => Ok(QUICKSTART.to_owned()),
+        }
+    }
+
+    fn binaries(&self) -> Result<PathBuf, CliError> {
+        if let Some(dir) = &self.bin_dir {
+            return std::path::absolute(dir).map_err(|e| checks::file("find", dir, &e));
+        }
+        let own = env::current_exe().map_err(|e| checks::file("find", Path::new("spike"), &e))?;
+        Ok(own.parent().expect("a program lies in a directory").to_owned())
+    }
+}
+
+fn read(text: &str) -> Result<ValidatedCluster, CliError> {
+    let next = "Correct the manifest, then run it again.";
+    let cluster = manifest::read(text)
+        .map_err(|error| CliError::usage(format!("the manifest: {error}"), next))?;
+    validate(&cluster).map_err(|problems| {
+        let all: Vec<_> = problems.into_iter().map(|problem| problem.message).collect();
+        CliError::usage(format!("the manifest: {}", all.join("\n  ")), next)
+    })
+}
+
+/// A directory with data keeps the quorum, store and trust domain it was made with.
+fn refuse_another_cluster(home: &Home, wanted: &ValidatedCluster) -> Result<(), CliError> {
+    if !home.database().exists() {
+        return Ok(());
+    }
+    let Some(made) = fs::read_to_string(home.manifest()).ok().and_then(|text| read(&text).ok())
+    else {
+        return Ok(());
+    };
+    let same = made.quorum == wanted.quorum
+        && made.store == wanted.store
+        && made.trust_domain == wanted.trust_domain;
+    if same {
+        return Ok(());
+    }
+    Err(CliError::new(
+        Exit::Conflict,
+        format!(
+            "{} has data of another cluster: {} Keepers, store {:?}, trust domain {}",
+            home.root().display(),
+            made.quorum,
+            made.store,
+            made.trust_domain
+        ),
+        "Choose another --dir, or delete this one with everything in it.",
+    ))
+}
+
+fn programs_exist(plan: &Plan) -> Result<(), CliError> {
+    let missing = plan.programs.iter().map(|program| &program.binary).find(|path| !path.is_file());
+    missing.map_or(Ok(()), |path| {
+        Err(CliError::usage(
+            format!("{} is missing", path.display()),
+            "Build all programs (`make build`), or name their directory with --bin-dir.",
+        ))
+    })
+}
+
+fn ports_free(plan: &Plan) -> Result<(), CliError> {
+    let ports = plan.programs.iter().flat_map(|program| {
+        [program.port, program.probe_port()].map(|port| (program.name.as_str(), port))
+    });
+    for (name, port) in ports {
+        let Err(error) = ports::free(port) else { continue };
+        let (what, next) = match ports::owner(port) {
+            _ if error.kind() != io::ErrorKind::AddrInUse => {
+                (error.to_string(), "Check the network of this machine.".to_owned())
+            }
+            Some(owner) => (
+                format!("process {} ({}) has it", owner.pid, owner.name),
+                format!(
+                    "Stop it: `spike dev stop --dir …` if it is a cluster, else `kill {}`.",
+                    owner.pid
+                ),
+            ),
+            None => (
+                "another program has it".to_owned(),
+                format!("Find it with `sudo ss -ltnp 'sport = :{port}'` and stop it."),
+            ),
+        };
+        return Err(CliError::new(
+            Exit::Conflict,
+            format!("port {port} of {name} is busy: {what}"),
+            next,
+        ));
+    }
+    Ok(())
+}
+
+/// Cancelled by the first Ctrl-C or SIGTERM. The second ends this process at once, and the kernel
+/// its programs.
+fn stop_signals() -> Result<CancellationToken, CliError> {
+    let failed = |e: io::Error| checks::file("watch", Path::new("signals"), &e);
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    TaskTracker::new().spawn(async move {
+        for exit in [false, true] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if exit {
+                process::exit(Exit::Other as i32);
+            }
+            stopped.cancel();
+        }
+    });
+    Ok(stop)
+}
+
+async fn serve(
+    plan: Plan,
+    home: Home,
+    stop: CancellationToken,
+    console: Console,
+) -> Result<(), CliError> {
+    for program in plan.programs.iter().chain(&plan.bootstrap) {
+        launch::rotate_log(&program.log).map_err(|e| checks::file("begin", &program.log, &e))?;
+    }
+    let config = AuthorityConfig::new(plan.cluster.trust_domain.clone(), home.identities());
+    let authority = Authority::start(config).await.map_err(|error| {
+        CliError::other(error.to_string(), "See whether the directory can be written.")
+    })?;
+    let listener = control::listen(&home.control())?;
+    let cluster = Cluster::prepare(plan, home, authority, stop.clone()).await?;
+    // Everything runs inside this one task, on the process's first thread: see `launch::start`.
+    let keep = join_all(cluster.programs.iter().map(|program| program.keep(&stop, console)));
+    let story = async {
+        let brought_up =
+            stop.run_until_cancelled(Box::pin(bringup::bring_up(&cluster, console))).await;
+        match brought_up {
+            Some(Ok(())) => welcome(&cluster, console),
+            Some(Err(error)) => {
+                stop.cancel();
+                return Err(error);
+            }
+            None => {}
+        }
+        stop.cancelled().await;
+        console.note("stopping…");
+        Ok(())
+    };
+    let (_, (), ended) = tokio::join!(keep, cluster.answer_requests(listener), story);
+    cluster.close().await;
+    if ended.is_ok() {
+        console.done("stopped; nothing is left running");
+    }
+    ended
+}
+
+fn welcome(cluster: &Cluster, console: Console) {
+    let dir = cluster.home.root().display();
+    let url = cluster.plan.of(Kind::Nexus).next().map(Program::url).unwrap_or_default();
+    console.done(format_args!("{} serves at {url}", cluster.plan.cluster.name));
+    console.note("In another terminal:");
+    console.note(format_args!("  eval \"$(spike dev env --dir {dir})\""));
+    console.note("  spike secret put tenants/acme/db user=root");
+    console.note("  spike secret get tenants/acme/db");
+}
