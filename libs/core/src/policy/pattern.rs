@@ -1,40 +1,38 @@
 //! A pattern of a policy, ready to be matched.
 //!
-//! Most patterns are a literal with at most `^` before it and `$` or `.*` behind it. Those are
-//! compared as texts. The others are compiled when they are first asked: a set of ten thousand
-//! policies is loaded without building twenty thousand engines.
+//! Most patterns are a literal, perhaps with dots that nobody escaped, with at most `^` before it
+//! and `$` or `.*` behind it. Those are compared byte by byte. The others are compiled when they are
+//! first asked: a set of ten thousand policies is loaded without building twenty thousand engines.
+
+mod glob;
 
 use std::sync::OnceLock;
 
 use regex::Regex;
-use regex_syntax::hir::{Dot, Hir, HirKind, Look};
+use regex_syntax::hir::{Hir, HirKind};
 
 use crate::re2::{self, BadPattern};
+use glob::Glob;
 
-/// A pattern and the quickest way to match it. Its subjects have no line feed.
+/// A pattern and the quickest way to match it.
+///
+/// Its subjects are ASCII without line feeds, as identities and paths are.
 #[derive(Debug)]
 pub(super) struct Pattern {
     text: String,
+    /// A text that every match contains; often empty.
+    required: String,
     shape: Shape,
 }
 
 #[derive(Debug)]
 enum Shape {
-    /// A literal with something before and behind it.
-    Simple { anchored: bool, literal: String, tail: Tail },
-    /// Anything else.
-    Search { required: String, anywhere: Lazy, whole: Lazy },
-}
-
-/// What is behind the literal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tail {
-    /// Nothing: the match may end in the midst of the subject.
-    Open,
-    /// `$`.
-    End,
-    /// `.*`, with or without `$`.
-    Any,
+    Glob(Glob),
+    /// Anything else: where it matches anywhere, and where it matches the whole subject.
+    Search {
+        anywhere: Lazy,
+        whole: Lazy,
+    },
 }
 
 /// Compiled when needed. `None` if it is too large, and then it matches nothing.
@@ -43,14 +41,18 @@ type Lazy = Box<OnceLock<Option<Regex>>>;
 impl Pattern {
     /// Parses a pattern without compiling it.
     pub(super) fn parse(text: String) -> Result<Self, BadPattern> {
-        let shape = Shape::of(&re2::parse(&text)?);
-        Ok(Self { text, shape })
+        let hir = re2::parse(&text)?;
+        let pattern = match Glob::of(&hir) {
+            Some(glob) => Self { text, required: glob.required(), shape: Shape::Glob(glob) },
+            None => Self { text, required: required(&hir), shape: Shape::search() },
+        };
+        Ok(pattern)
     }
 
     /// Compiles it, to see whether it can be. Nothing is kept: most patterns are rarely asked.
     pub(super) fn check_size(&self) -> Result<(), BadPattern> {
         match self.shape {
-            Shape::Simple { .. } => Ok(()),
+            Shape::Glob(_) => Ok(()),
             Shape::Search { .. } => {
                 re2::compile(&re2::parse(&self.text)?)?;
                 re2::compile(&re2::parse(&whole(&self.text))?).map(drop)
@@ -70,41 +72,37 @@ impl Pattern {
 
     /// A text that every match contains; the longest that is easily found, often empty.
     pub(super) fn required(&self) -> &str {
-        match &self.shape {
-            Shape::Simple { literal, .. } => literal,
-            Shape::Search { required, .. } => required,
-        }
+        &self.required
     }
 
     /// True if it matches anywhere in the subject: Go's `MatchString`.
     pub(super) fn matches(&self, subject: &str) -> bool {
         match &self.shape {
-            Shape::Simple { anchored, literal, tail } => match (anchored, tail) {
-                (true, Tail::End) => subject == literal,
-                (true, Tail::Open | Tail::Any) => subject.starts_with(literal),
-                (false, Tail::End) => subject.ends_with(literal),
-                (false, Tail::Open | Tail::Any) => subject.contains(literal),
-            },
-            Shape::Search { anywhere, .. } => {
-                let regex = anywhere.get_or_init(|| compile(&self.text));
-                regex.as_ref().is_some_and(|regex| regex.is_match(subject))
-            }
+            Shape::Glob(glob) => glob.matches(subject),
+            Shape::Search { anywhere, .. } => search(anywhere, &self.text, subject),
         }
     }
 
     /// True if `^(?:pattern)$` matches.
     pub(super) fn describes(&self, subject: &str) -> bool {
         match &self.shape {
-            Shape::Simple { literal, tail: Tail::Any, .. } => subject.starts_with(literal),
-            Shape::Simple { literal, .. } => subject == literal,
-            Shape::Search { whole: lazy, .. } => {
-                let regex = lazy.get_or_init(|| compile(&whole(&self.text)));
-                regex.as_ref().is_some_and(|regex| regex.is_match(subject))
-            }
+            Shape::Glob(glob) => glob.describes(subject),
+            Shape::Search { whole: lazy, .. } => search(lazy, &whole(&self.text), subject),
         }
     }
 }
 
+impl Shape {
+    fn search() -> Self {
+        Self::Search { anywhere: Lazy::default(), whole: Lazy::default() }
+    }
+}
+
+fn search(lazy: &Lazy, text: &str, subject: &str) -> bool {
+    lazy.get_or_init(|| compile(text)).as_ref().is_some_and(|regex| regex.is_match(subject))
+}
+
+/// `^(?:pattern)$`.
 fn whole(text: &str) -> String {
     format!("^(?:{text})$")
 }
@@ -113,57 +111,16 @@ fn compile(text: &str) -> Option<Regex> {
     re2::parse(text).and_then(|hir| re2::compile(&hir)).ok()
 }
 
-impl Shape {
-    fn of(hir: &Hir) -> Self {
-        let parts = match hir.kind() {
-            HirKind::Concat(parts) => parts.as_slice(),
-            HirKind::Empty => &[],
-            _ => std::slice::from_ref(hir),
-        };
-        let (anchored, rest) = match parts {
-            [first, rest @ ..] if is_look(first, Look::Start) => (true, rest),
-            _ => (false, parts),
-        };
-        let (literal, rest) = match rest {
-            [first, rest @ ..] if text(first).is_some() => (text(first).unwrap_or_default(), rest),
-            _ => ("", rest),
-        };
-        let tail = match rest {
-            [] => Tail::Open,
-            [end] if is_look(end, Look::End) => Tail::End,
-            [any] if is_anything(any) => Tail::Any,
-            [any, end] if is_anything(any) && is_look(end, Look::End) => Tail::Any,
-            _ => {
-                let required = parts.iter().filter_map(text).max_by_key(|text| text.len());
-                return Self::Search {
-                    required: required.unwrap_or_default().to_owned(),
-                    anywhere: Lazy::default(),
-                    whole: Lazy::default(),
-                };
-            }
-        };
-        Self::Simple { anchored, literal: literal.to_owned(), tail }
-    }
-}
-
-fn text(part: &Hir) -> Option<&str> {
-    match part.kind() {
+/// The longest literal that is not within a group or a repetition.
+fn required(hir: &Hir) -> String {
+    let HirKind::Concat(parts) = hir.kind() else {
+        return String::new();
+    };
+    let literals = parts.iter().filter_map(|part| match part.kind() {
         HirKind::Literal(literal) => str::from_utf8(&literal.0).ok(),
         _ => None,
-    }
-}
-
-fn is_look(part: &Hir, look: Look) -> bool {
-    *part.kind() == HirKind::Look(look)
-}
-
-/// `.*`. Subjects have no line feed, so `(?s)` makes no difference.
-fn is_anything(part: &Hir) -> bool {
-    let HirKind::Repetition(repetition) = part.kind() else {
-        return false;
-    };
-    let dots = [Hir::dot(Dot::AnyCharExceptLF), Hir::dot(Dot::AnyChar)];
-    repetition.min == 0 && repetition.max.is_none() && dots.contains(&repetition.sub)
+    });
+    literals.max_by_key(|literal| literal.len()).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
