@@ -192,7 +192,7 @@ async fn wrong_names_and_identities_are_refused() {
 async fn a_socket_left_by_a_killed_process_is_replaced() {
     let dir = tempfile::tempdir().expect("a directory");
     let authority = authority(&dir, Duration::from_mins(5)).await;
-    let left = dir.path().join("s/nexus.sock");
+    let left = dir.path().join("s/id@nexus.sock");
     drop(std::os::unix::net::UnixListener::bind(left).expect("binds"));
     let socket = authority.serve("nexus", id("spike/nexus")).await.expect("serves");
     client(&socket).await.fetch_x509_svid().await.expect("an SVID");

@@ -23,6 +23,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use error::AuthorityError;
 use issuer::Issuer;
 use roots::Roots;
+pub use socket::socket_path;
 
 use crate::ca::Root;
 
@@ -96,7 +97,8 @@ impl Authority {
         if !id.as_str().starts_with(&root) {
             return Err(AuthorityError::ForeignId(id));
         }
-        let path = socket::path(&self.config.dir, name)?;
+        socket::check_name(name)?;
+        let path = socket_path(&self.config.dir, name);
         if self.stop.is_cancelled() {
             return Err(AuthorityError::Stopped);
         }

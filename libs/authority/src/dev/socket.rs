@@ -35,13 +35,22 @@ pub(super) async fn directory(dir: &Path) -> Result<(), AuthorityError> {
     Ok(())
 }
 
-/// Where the socket of `name` is.
-pub(super) fn path(dir: &Path, name: &str) -> Result<PathBuf, AuthorityError> {
+/// Where [`Authority::serve`](super::Authority::serve) puts the socket of `name`.
+///
+/// The `@` lets clients in that are made with the C core of gRPC (Python, C++, Ruby): they send the
+/// socket's path, percent-encoded, as the request's authority, and hyper takes percent signs only
+/// before an `@`.
+pub fn socket_path(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("id@{name}.sock"))
+}
+
+/// Refuses names that are no file's, or another directory's.
+pub(super) fn check_name(name: &str) -> Result<(), AuthorityError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     if name.is_empty() || name.starts_with('.') || !name.bytes().all(plain) {
         return Err(AuthorityError::Name(name.to_owned()));
     }
-    Ok(dir.join(format!("{name}.sock")))
+    Ok(())
 }
 
 /// Binds a socket for its owner only. One that a killed process left behind is replaced.
