@@ -41,7 +41,7 @@ fn remedy(error: &ClientError, doing: &Doing) -> (Exit, String) {
     let (exit, next) = match error {
         ClientError::Url { .. } => (Exit::Usage, "Use --url https://<host>:<port>."),
         ClientError::BadRequest { .. } => {
-            (Exit::Usage, "Check the arguments; the command's --help has examples.")
+            (Exit::Other, "Check the arguments; the command's --help has examples.")
         }
         ClientError::Denied => (Exit::Denied, whom_to_be(doing)),
         ClientError::NotFound => {
@@ -112,7 +112,7 @@ mod tests {
         let (code, detail) = ("x".to_owned(), String::new());
         let origin = || "https://nexus:8553".to_owned();
         for (error, exit) in [
-            (ClientError::BadRequest { code: code.clone(), detail: detail.clone() }, Exit::Usage),
+            (ClientError::BadRequest { code: code.clone(), detail: detail.clone() }, Exit::Other),
             (ClientError::NotFound, Exit::Missing),
             (ClientError::Conflict { code, detail: detail.clone() }, Exit::Conflict),
             (ClientError::NotReady { reason: detail.clone() }, Exit::Unavailable),

@@ -94,18 +94,12 @@ async fn identity(
     patience: Duration,
 ) -> Result<Identity, CliError> {
     let tracker = TaskTracker::new();
-    let start = Identity::start(source, Wanted::any(), stop, &tracker);
-    match tokio::time::timeout(patience, start).await {
-        Ok(Ok(identity)) => Ok(identity),
-        Ok(Err(error)) => Err(no_identity(&error)),
-        Err(_) => Err(no_identity(&format!("nothing came within {patience:?}"))),
-    }
-}
-
-fn no_identity(reason: &dyn std::fmt::Display) -> CliError {
-    CliError::new(
-        Exit::Unavailable,
-        format!("no SPIFFE identity: {reason}"),
-        "Check that this workload is registered with the SPIFFE agent, and SPIFFE_ENDPOINT_SOCKET.",
-    )
+    let start = Identity::start(source, Wanted::any().within(patience), stop, &tracker);
+    start.await.map_err(|reason| {
+        CliError::new(
+            Exit::Unavailable,
+            format!("no SPIFFE identity: {reason}"),
+            "Check that the SPIFFE agent knows this workload, and SPIFFE_ENDPOINT_SOCKET.",
+        )
+    })
 }

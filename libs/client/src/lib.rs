@@ -8,6 +8,7 @@
 //! Nothing is repeated here: whether a call may be repeated is known only to the one who made it.
 
 mod buffer;
+mod cause;
 mod error;
 mod keeper;
 mod nexus;

@@ -1,8 +1,6 @@
 //! One HTTPS exchange: bounded in time and size, to a server of the expected identity.
 
 use std::{
-    error::Error as _,
-    io,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -16,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     buffer::Buffer,
+    cause,
     error::{ClientError, origin},
 };
 
@@ -25,8 +24,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const POOL_IDLE: Duration = Duration::from_secs(30);
 /// The largest answer taken. A list of 100,000 paths is below it.
 const MAX_ANSWER: usize = 64 << 20;
-/// The first buffer for an answer of unknown length.
-const FIRST_BUFFER: usize = 4096;
 
 /// What an exchange carries.
 pub(crate) const JSON: &str = "application/json";
@@ -50,8 +47,9 @@ pub(crate) struct Answer {
 
 /// Connections to one server.
 ///
-/// They are kept alive, but not longer than our SVID: after a rotation the next request makes a new
-/// handshake, so that neither side goes on trusting what it saw once.
+/// They are kept alive, but not longer than our SVID and the roots of the trust domains: after a
+/// rotation the next request makes a new handshake, so that neither side goes on trusting what it
+/// saw once.
 #[derive(Debug)]
 pub(crate) struct Transport {
     base: Url,
@@ -63,8 +61,15 @@ pub(crate) struct Transport {
 
 #[derive(Debug)]
 struct Pool {
-    svid_expires_at: Timestamp,
+    made_with: Credentials,
     client: reqwest::Client,
+}
+
+/// What a handshake stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Credentials {
+    svid_expires_at: Timestamp,
+    roots: u64,
 }
 
 impl Transport {
@@ -118,16 +123,22 @@ impl Transport {
         &self,
         answer: &mut reqwest::Response,
     ) -> Result<Zeroizing<Vec<u8>>, ClientError> {
-        let announced = answer.content_length().and_then(|n| usize::try_from(n).ok());
-        let first = announced.unwrap_or(FIRST_BUFFER).min(MAX_ANSWER);
+        let announced = answer.content_length().unwrap_or(0);
+        let first = usize::try_from(announced).unwrap_or(usize::MAX);
+        self.bounded(first)?;
         let mut body = Buffer::with_capacity(first);
         while let Some(chunk) = answer.chunk().await.map_err(|e| self.failed(&e))? {
-            if body.len() + chunk.len() > MAX_ANSWER {
-                return Err(self.protocol(format!("longer than {MAX_ANSWER} bytes")));
-            }
+            self.bounded(body.len() + chunk.len())?;
             body.push(&chunk);
         }
         Ok(body.into_bytes())
+    }
+
+    fn bounded(&self, length: usize) -> Result<(), ClientError> {
+        if length <= MAX_ANSWER {
+            return Ok(());
+        }
+        Err(self.protocol(format!("an answer of more than {MAX_ANSWER} bytes")))
     }
 
     /// The answer broke the protocol.
@@ -136,13 +147,16 @@ impl Transport {
     }
 
     fn client(&self) -> Result<reqwest::Client, ClientError> {
-        let svid_expires_at = self.identity.expires_at();
+        let made_with = Credentials {
+            svid_expires_at: self.identity.expires_at(),
+            roots: self.identity.generation(),
+        };
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pool) = pool.as_ref().filter(|p| p.svid_expires_at == svid_expires_at) {
+        if let Some(pool) = pool.as_ref().filter(|p| p.made_with == made_with) {
             return Ok(pool.client.clone());
         }
         let client = self.connect()?;
-        *pool = Some(Pool { svid_expires_at, client: client.clone() });
+        *pool = Some(Pool { made_with, client: client.clone() });
         Ok(client)
     }
 
@@ -161,39 +175,14 @@ impl Transport {
 
     fn failed(&self, error: &reqwest::Error) -> ClientError {
         let origin = self.origin();
-        if let Some(tls) = tls_error(error) {
-            return ClientError::Untrusted { origin, reason: tls.to_string() };
+        if let Some(reason) = cause::distrust(error) {
+            return ClientError::Untrusted { origin, reason };
         }
         if error.is_timeout() {
             let waited =
                 if error.is_connect() { CONNECT_TIMEOUT.min(self.deadline) } else { self.deadline };
             return ClientError::TimedOut { origin, waited };
         }
-        ClientError::Unreachable { origin, reason: deepest(error) }
+        ClientError::Unreachable { origin, reason: cause::innermost(error) }
     }
-}
-
-/// The TLS failure below a request's, if there is one.
-fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
-    let mut next = error.source();
-    while let Some(cause) = next {
-        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-            return Some(tls);
-        }
-        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            return Some(tls);
-        }
-        next = cause.source();
-    }
-    None
-}
-
-/// The innermost cause: "connection refused" instead of four sentences around it.
-fn deepest(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }

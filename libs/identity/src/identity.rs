@@ -73,6 +73,12 @@ impl Identity {
         self.material.borrow().expires_at()
     }
 
+    /// Rises when the roots of a trust domain change. Connections made before that are of no more
+    /// use: whoever checks them as [`Identity::still_valid`] does refuses what comes over them.
+    pub fn generation(&self) -> u64 {
+        self.material.borrow().generation()
+    }
+
     /// Our SVID's expiry and the source's last problem.
     pub fn health(&self) -> Health {
         Health { expires_at: self.expires_at(), trouble: self.trouble.borrow().clone() }

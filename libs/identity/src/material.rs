@@ -150,6 +150,11 @@ impl Material {
         })
     }
 
+    /// The highest generation of a bundle.
+    pub(crate) fn generation(&self) -> u64 {
+        self.newest
+    }
+
     /// True while what was verified still is.
     pub(crate) fn still_valid(&self, peer: &Peer, now: Timestamp) -> bool {
         let bundle = self.bundles.get(peer.id.trust_domain());

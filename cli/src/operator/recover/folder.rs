@@ -23,17 +23,14 @@ impl Folder {
         let path = chosen.map_or_else(default, Ok)?;
         let failed = |error| unusable(&path, &error);
         DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(failed)?;
-        for entry in fs::read_dir(&path).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            if is_shard(&name.to_string_lossy()) {
-                return Err(CliError::new(
-                    Exit::Conflict,
-                    format!("{} holds recovery shards already", path.display()),
-                    "Move them to a safe place, or choose another --dir.",
-                ));
-            }
+        match first_shard(&path).map_err(failed)? {
+            None => Ok(Self(path)),
+            Some(name) => Err(CliError::new(
+                Exit::Conflict,
+                format!("{} is there already", path.join(name).display()),
+                "Move old shards to a safe place, or choose another --dir.",
+            )),
         }
-        Ok(Self(path))
     }
 
     /// Where it is.
@@ -65,16 +62,23 @@ impl Folder {
     }
 }
 
+/// The file of a shard that is there already.
+fn first_shard(path: &Path) -> io::Result<Option<String>> {
+    let names = fs::read_dir(path)?.map(|entry| Ok(entry?.file_name().display().to_string()));
+    let names: Vec<String> = names.collect::<io::Result<_>>()?;
+    Ok(names.into_iter().filter(|name| is_shard(name)).min())
+}
+
 fn is_shard(name: &str) -> bool {
     name.strip_prefix("spike.recovery.").is_some_and(|rest| rest.strip_suffix(".txt").is_some())
 }
 
 /// SPIKE's default folder.
 fn default() -> Result<PathBuf, CliError> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("SPIKE_PILOT_RECOVERY_DIR")
-        .map(|dir| dir.join("recover"))
-        .or_else(|| set("HOME").map(|home| home.join(".spike/recover")))
+    let chosen = std::env::var_os("SPIKE_PILOT_RECOVERY_DIR").filter(|dir| !dir.is_empty());
+    chosen
+        .map(|dir| PathBuf::from(dir).join("recover"))
+        .or_else(|| std::env::home_dir().map(|home| home.join(".spike/recover")))
         .ok_or_else(|| CliError::usage("there is no home folder", "Choose a folder with --dir."))
 }
 
