@@ -51,7 +51,8 @@ pub struct App {
     policies: Memo,
     lanes: Lanes,
     policy_lane: tokio::sync::Mutex<()>,
-    trouble: Trouble,
+    went_back: Trouble,
+    bad_policies: Trouble,
 }
 
 impl App {
@@ -72,13 +73,14 @@ impl App {
             policies: Memo::default(),
             lanes: Lanes::default(),
             policy_lane: tokio::sync::Mutex::default(),
-            trouble: Trouble::default(),
+            went_back: Trouble::default(),
+            bad_policies: Trouble::default(),
         }
     }
 
     /// What the store showed last that must not be.
     pub(crate) fn trouble(&self) -> Option<Reason> {
-        self.trouble.now()
+        self.went_back.now().or_else(|| self.bad_policies.now())
     }
 
     /// The counter of the policies that were read last; 0 before any were.

@@ -4,7 +4,11 @@ mod measured;
 
 use std::sync::Arc;
 
-use spike_store::{Result, Store, memory::MemoryStore};
+use spike_store::{
+    Result, Store,
+    batched::{Batched, Limits},
+    memory::MemoryStore,
+};
 
 pub(crate) use measured::Measured;
 
@@ -35,5 +39,6 @@ pub(crate) async fn open(url: &str) -> Result<Arc<dyn Store>> {
     if url == MEMORY {
         return Ok(Arc::new(MemoryStore::new()));
     }
-    Ok(Arc::new(spike_store_sqlite::open_url(url).await?))
+    let store = Arc::new(spike_store_sqlite::open_url(url).await?);
+    Ok(Arc::new(Batched::new(store, Limits::default())))
 }

@@ -108,7 +108,8 @@ impl App {
                 (OnlyEpochs.look(self, &call, &known).await?.epochs, None)
             };
 
-            self.refuse_rollback(&known, &epochs, floor)?;
+            known.refuse_rollback(&epochs, floor).map_err(|e| self.went_back.note(e))?;
+            self.went_back.clear();
             let policies_matter = ask.is_of_policies() || verdict.rests_on_policies();
             if known.covers(&epochs, policies_matter) {
                 match found {
@@ -128,21 +129,6 @@ impl App {
         Ok(Known { unsealed, policies: self.policies.latest() })
     }
 
-    /// Refuses a store that shows less than was known before it was asked.
-    fn refuse_rollback(&self, known: &Known, epochs: &Epochs, floor: u64) -> Result<()> {
-        let ring = known.unsealed.ring.revision();
-        if epochs.ring < ring {
-            let text = format!("the key ring went back from revision {ring} to {}", epochs.ring);
-            return Err(self.trouble.note(Error::rolled_back(text)));
-        }
-        let counter = epochs.generation.counter;
-        if counter < floor {
-            let text = format!("the policies went back from generation {floor} to {counter}");
-            return Err(self.trouble.note(Error::rolled_back(text)));
-        }
-        Ok(())
-    }
-
     /// Brings what is known up to the epochs, or beyond if others were faster.
     async fn learn(
         &self,
@@ -157,11 +143,12 @@ impl App {
         };
         let policies = if with_policies {
             let loaded = self.policies.at(self, call, &unsealed, epochs).await;
-            loaded.map_err(|error| self.trouble.note(error))?
+            let loaded = loaded.map_err(|error| self.bad_policies.note(error))?;
+            self.bad_policies.clear();
+            loaded
         } else {
             known.policies.clone()
         };
-        self.trouble.clear();
         Ok(Known { unsealed, policies })
     }
 }
@@ -171,6 +158,21 @@ impl Known {
     pub(super) fn names(&self, caller: &Caller) -> CallerHash {
         let id = caller.id.as_str().as_bytes();
         CallerHash(self.unsealed.keys.keyed_hash(HashPurpose::Caller, &[id]))
+    }
+
+    /// Refuses a store that shows less than was known before it was asked.
+    fn refuse_rollback(&self, epochs: &Epochs, floor: u64) -> Result<()> {
+        let ring = self.unsealed.ring.revision();
+        if epochs.ring < ring {
+            let text = format!("the key ring went back from revision {ring} to {}", epochs.ring);
+            return Err(Error::rolled_back(text));
+        }
+        let counter = epochs.generation.counter;
+        if counter < floor {
+            let text = format!("the policies went back from generation {floor} to {counter}");
+            return Err(Error::rolled_back(text));
+        }
+        Ok(())
     }
 
     /// True if a decision made with this counts at `epochs`.

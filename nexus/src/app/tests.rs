@@ -1,1 +1,9 @@
-//! Use cases over a store in memory, with real keys.
+//! Use cases over a store in memory, with real keys and a real audit.
+
+mod audit;
+mod hostile;
+mod lost_answers;
+mod races;
+mod revocation;
+mod untrusted;
+mod world;
