@@ -42,3 +42,6 @@ pub fn decode<T: Decode>(body: &[u8]) -> Result<T, BadJson> {
 pub fn encode<T: Encode>(message: &T) -> Zeroizing<Vec<u8>> {
     encode::to_go_json(message)
 }
+
+#[cfg(test)]
+mod tests;

@@ -232,8 +232,10 @@ impl<'a> Reader<'a> {
 
 /// Unescapes what [`Reader::raw_string`] checked.
 fn unescape(raw: &[u8]) -> Zeroizing<String> {
-    // An invalid byte becomes three: with this the text is never moved, so no copy stays behind.
-    let mut text = Zeroizing::new(String::with_capacity(raw.len() * 3));
+    // Escapes only get shorter, but an invalid byte becomes three. The text is never moved to a
+    // larger place, so that no copy stays behind.
+    let growth = if str::from_utf8(raw).is_ok() { 1 } else { 3 };
+    let mut text = Zeroizing::new(String::with_capacity(raw.len() * growth));
     let mut rest = raw;
     while let Some((&byte, after)) = rest.split_first() {
         if byte == b'\\' {

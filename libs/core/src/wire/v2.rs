@@ -1,7 +1,7 @@
 //! Our own protocol: JSON with camel-case keys, problems by RFC 9457.
 //!
-//! Unlike [`super::v1`] it is strict: keys match exactly, of a duplicate key nothing is guessed.
-//! Unknown keys are passed over, so that an older peer understands a newer one.
+//! Unlike in [`super::v1`] keys match exactly, and a missing or a null field is no zero. Unknown keys
+//! are passed over, so that an older peer understands a newer one.
 
 pub mod access;
 pub mod health;
@@ -43,3 +43,6 @@ pub struct Reason {
     /// For people.
     pub message: String,
 }
+
+#[cfg(test)]
+mod tests;

@@ -223,6 +223,8 @@ impl Decode for ShardBytes {
 }
 
 /// A time as Go's `time.Time` writes it: RFC 3339, UTC, with as many decimals as it needs.
+///
+/// Go's range ends with the year 9999, this one a day before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time(pub Timestamp);
 

@@ -1,0 +1,104 @@
+//! The forms that peers of other versions rely on.
+
+use serde_json::json;
+
+use super::{shard::*, *};
+use crate::{ClusterId, SetId, ShardDigest, ShareIndex, wire};
+
+fn frame() -> Frame {
+    Frame {
+        instance: None,
+        cluster_id: ClusterId([0x11; 16]),
+        set_id: SetId([0x22; 16]),
+        epoch: 3,
+        attempt: 1,
+        shares: 3,
+        threshold: 2,
+        index: ShareIndex::new(2).expect("not zero"),
+        digest: ShardDigest([0x33; 32]),
+    }
+}
+
+fn put() -> PutRequest {
+    let witness = Witness { ring: 7, policies: 9 };
+    PutRequest { frame: frame(), shard: vec![1; 32].into(), put_as: PutAs::Pending, witness }
+}
+
+fn put_json() -> serde_json::Value {
+    json!({
+        "clusterId": "11".repeat(16),
+        "setId": "22".repeat(16),
+        "epoch": 3,
+        "attempt": 1,
+        "shares": 3,
+        "threshold": 2,
+        "index": 2,
+        "digest": "33".repeat(32),
+        "shard": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
+        "as": "pending",
+        "witness": { "ring": 7, "policies": 9 },
+    })
+}
+
+#[test]
+fn a_put_is_written_as_documented() {
+    let written: serde_json::Value = serde_json::from_slice(&wire::encode(&put())).expect("JSON");
+    assert_eq!(written, put_json());
+}
+
+#[test]
+fn a_newer_peers_fields_are_passed_over() {
+    let mut newer = put_json();
+    newer["colour"] = json!("blue");
+    newer["instance"] = json!("team/a");
+    let read: PutRequest = serde_json::from_value(newer).expect("understood");
+    assert_eq!(read.frame.instance.map(|instance| instance.to_string()).as_deref(), Some("team/a"));
+    assert_eq!(read.shard, put().shard);
+}
+
+#[test]
+fn a_field_that_cannot_be_is_refused() {
+    for (field, wrong) in [
+        ("index", json!(0)),
+        ("index", json!(256)),
+        ("setId", json!("22")),
+        ("digest", json!("33".repeat(16))),
+        ("shard", json!("!")),
+        ("shard", json!([1, 2, 3])),
+        ("as", json!("previous")),
+        ("instance", json!("no slash")),
+        ("epoch", json!(-1)),
+    ] {
+        let mut body = put_json();
+        body[field] = wrong;
+        assert!(serde_json::from_value::<PutRequest>(body).is_err(), "{field}");
+    }
+}
+
+#[test]
+fn a_shard_is_never_shown() {
+    let shown = format!("{:?}", put());
+    assert!(shown.contains("shard: [redacted]"), "{shown}");
+}
+
+#[test]
+fn a_witness_rises_by_component() {
+    let (a, b) = (Witness { ring: 1, policies: 9 }, Witness { ring: 5, policies: 2 });
+    assert_eq!(a.max(b), Witness { ring: 5, policies: 9 });
+}
+
+#[test]
+fn a_problem_is_one_of_rfc_9457() {
+    let problem = Problem {
+        kind: "about:blank".to_owned(),
+        title: "Conflict".to_owned(),
+        status: 412,
+        detail: String::new(),
+        code: "secret/conflict".to_owned(),
+    };
+    let written = json!({
+        "type": "about:blank", "title": "Conflict", "status": 412, "code": "secret/conflict"
+    });
+    assert_eq!(serde_json::to_value(&problem).expect("JSON"), written);
+    assert_eq!(serde_json::from_value::<Problem>(written).expect("a problem"), problem);
+}
