@@ -28,6 +28,7 @@ pub(crate) fn status(nexus: &Nexus) -> Status {
             sink: audit.sink.to_owned(),
             last_seq: audit.last_seq,
             failures: audit.failures,
+            keys: audit.keys.to_string(),
         },
         memory: Memory { locked, detail: if locked { String::new() } else { UNLOCKED.to_owned() } },
     }

@@ -17,7 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use zeroize::Zeroizing;
 
 use crate::{
-    AuditError, Decision, Denials, Entry, Event, Sink,
+    AuditError, Decision, Denials, Entry, Event, PublicKeys, Sink,
     denials::Counted,
     sign::Signer,
     sink::{Out, Tail},
@@ -53,6 +53,8 @@ pub struct Status {
     pub last_seq: u64,
     /// Lines that were refused since the start.
     pub failures: u64,
+    /// The keys that signed heads since the start.
+    pub keys: PublicKeys,
 }
 
 /// An open audit log. Clones share one writer.
@@ -152,6 +154,7 @@ impl Log {
             sink: self.shared.sink,
             last_seq: board.last_seq.load(Relaxed),
             failures: board.failures.load(Relaxed),
+            keys: board.keys(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Ed25519 over heads (RFC 8032). The seed comes from the key ring and is never written.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use zeroize::Zeroizing;
@@ -18,6 +18,11 @@ impl Signer {
         Self { key_id, pair: pair(seed) }
     }
 
+    /// The key that its signatures are checked with.
+    pub(crate) fn public(&self) -> (u32, [u8; 32]) {
+        (self.key_id, public_of(&self.pair))
+    }
+
     /// Puts key id and signature into a head.
     pub(crate) fn sign(&self, head: &mut Line<'_>) {
         let signature = self.pair.sign(&head.signed_message());
@@ -32,7 +37,10 @@ fn pair(seed: &[u8; 32]) -> Ed25519KeyPair {
 
 /// The public key of a seed: what a verifier needs.
 pub fn public_key(seed: &Zeroizing<[u8; 32]>) -> [u8; 32] {
-    let pair = pair(seed);
+    public_of(&pair(seed))
+}
+
+fn public_of(pair: &Ed25519KeyPair) -> [u8; 32] {
     pair.public_key().as_ref().try_into().expect("an Ed25519 public key has 32 bytes")
 }
 
@@ -74,6 +82,16 @@ impl FromIterator<(u32, [u8; 32])> for PublicKeys {
     }
 }
 
+impl fmt::Display for PublicKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, (id, key)) in self.0.iter().enumerate() {
+            let comma = if nth == 0 { "" } else { "," };
+            write!(f, "{comma}{id}:{}", hex::encode(key))?;
+        }
+        Ok(())
+    }
+}
+
 impl FromStr for PublicKeys {
     type Err = InvalidKeys;
 
@@ -97,6 +115,7 @@ mod tests {
         let text = format!("1:{}, 7:{}", "00".repeat(32), "ff".repeat(32));
         let keys: PublicKeys = text.parse().expect("valid");
         assert_eq!(keys, [(1, [0; 32]), (7, [0xff; 32])].into_iter().collect());
+        assert_eq!(keys.to_string(), text.replace(' ', ""));
         for bad in ["", "1", "1:ff", "x:00", ",", "1:zz"] {
             assert_eq!(bad.parse::<PublicKeys>(), Err(InvalidKeys), "{bad}");
         }

@@ -86,6 +86,7 @@ async fn concurrent_lines_are_durable_in_one_chain() {
     let report = check(&home.text());
     assert_eq!(report.unsigned(), 0, "closing signs a last head");
     assert_eq!(log.status().last_seq, report.last_seq);
+    assert_eq!(log.status().keys, keys());
     let mode = fs::metadata(home.path()).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }

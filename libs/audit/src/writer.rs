@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    AuditError, Entry, Seq,
+    AuditError, Entry, PublicKeys, Seq,
     chain::{Page, Position},
     line::Own,
     sign::Signer,
@@ -37,13 +37,21 @@ pub(crate) enum Command {
 pub(crate) struct Board {
     pub(crate) last_seq: AtomicU64,
     pub(crate) failures: AtomicU64,
+    /// Every key that signed since the start.
+    keys: Mutex<PublicKeys>,
     next_signer: Mutex<Option<Signer>>,
 }
 
 impl Board {
     /// The writer takes this signer with its next page.
     pub(crate) fn sign_with(&self, signer: Signer) {
+        let (id, key) = signer.public();
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).insert(id, key);
         *self.next_signer.lock().unwrap_or_else(PoisonError::into_inner) = Some(signer);
+    }
+
+    pub(crate) fn keys(&self) -> PublicKeys {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn take_signer(&self) -> Option<Signer> {

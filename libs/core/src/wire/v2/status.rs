@@ -125,6 +125,9 @@ pub struct Audit {
     pub last_seq: u64,
     /// How many lines could not be written since the start.
     pub failures: u64,
+    /// The public keys that signed since the start, as `spike audit verify --key` takes them.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub keys: String,
 }
 
 /// Whether keys are kept out of swap and core dumps.
