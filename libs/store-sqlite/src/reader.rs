@@ -57,7 +57,7 @@ pub(crate) async fn read(
     want: &[(SecretPath, Select)],
 ) -> Result<Seen<Vec<Found>>> {
     let wanted: Vec<_> = want.iter().map(|(path, select)| (path.as_str(), code(*select))).collect();
-    let rows = fetch(pool, call, sqlx::query(READ).bind(json(&wanted)?)).await?;
+    let rows = fetch(pool, call, sqlx::query(READ).bind(rows::json(&wanted)?)).await?;
     let epochs = epochs_of(&rows)?;
     let mut found = vec![Found::default(); want.len()];
     for row in &rows {
@@ -98,7 +98,9 @@ pub(crate) async fn load(
 ) -> Result<Seen<Vec<Document>>> {
     let query = match names {
         Names::All => sqlx::query(LOAD_ALL).bind(rows::kind(kind)),
-        Names::These(names) => sqlx::query(LOAD_THESE).bind(rows::kind(kind)).bind(json(names)?),
+        Names::These(names) => {
+            sqlx::query(LOAD_THESE).bind(rows::kind(kind)).bind(rows::json(names)?)
+        }
     };
     let rows = fetch(pool, call, query).await?;
     let mut documents = Vec::with_capacity(rows.len());
@@ -145,8 +147,4 @@ fn code(select: Select) -> i64 {
 /// last character there is.
 fn behind(prefix: &str) -> String {
     format!("{prefix}{}", char::MAX)
-}
-
-fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))
 }

@@ -67,6 +67,11 @@ pub(crate) fn sql(number: u64) -> Result<i64> {
     number.try_into().map_err(|_| StoreError::Unsupported("keep a number above 2^63 - 1"))
 }
 
+/// Rows for `json_each`.
+pub(crate) fn json<T: serde::Serialize + ?Sized>(rows: &T) -> Result<String> {
+    serde_json::to_string(rows).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
 /// An outcome as it is remembered: 16 bytes for each commit, current 0 for none.
 pub(crate) fn encode(commits: &[Committed]) -> Vec<u8> {
     let words = |commit: &Committed| [commit.revision.0, commit.current.map_or(0, Version::get)];

@@ -1,12 +1,15 @@
 //! The one writer: a task that owns the only connection that writes, and commits in groups.
 //!
-//! Whatever waits in the queue when a transaction ends goes into the next one, so one `fsync` pays
-//! for many writes. Each batch has a savepoint of its own and each caller its own result, which it
-//! gets after `COMMIT` returned and not before.
+//! Whatever waits in the queue when a transaction ends goes into the next one, so one `fsync` and
+//! one handful of statements pay for many writes. Within a group everything that can be refused is
+//! refused by a decision on what was read, before anything is written: what a batch writes can then
+//! fail only together with its whole group, and no batch can be there by half. Each caller gets its
+//! own result after `COMMIT` returned and not before.
 
 mod commit;
 mod document;
 mod key;
+mod plan;
 
 use std::sync::{
     Arc,
@@ -22,12 +25,11 @@ use tokio::{
     time::timeout_at,
 };
 
+pub(crate) use self::key::SWEEP_STEP;
 use crate::{
     error::{commit_failed, failed},
     rows,
 };
-
-pub(crate) use self::key::SWEEP_STEP;
 
 /// How many writes wait. More callers wait for a place, each until its deadline.
 const QUEUE: usize = 256;
@@ -38,25 +40,34 @@ const GROUP: usize = 128;
 /// How many bytes share a transaction, which bounds the growth of the write-ahead log.
 const GROUP_BYTES: usize = 8 << 20;
 
-/// Where a result goes.
-type Answer<T> = oneshot::Sender<Result<T>>;
-
-/// Gives a result to its caller, or the failure of the whole group.
-type Reply = Box<dyn FnOnce(Option<StoreError>) + Send>;
-
 /// What the writer can do.
 pub(crate) enum Job {
     /// Heads and records.
-    Commit(Batch, Answer<Seen<Outcome>>),
+    Commit(Batch, Slot<Seen<Outcome>>),
     /// Documents.
-    Change(Vec<DocumentPut>, Vec<DocumentDrop>, Answer<Epochs>),
+    Change(Vec<DocumentPut>, Vec<DocumentDrop>, Slot<Epochs>),
     /// Forgets some old write keys and says how many.
-    Sweep(Answer<u64>),
+    Sweep(Slot<u64>),
     /// Writes something that changes nothing.
-    Check(Answer<()>),
+    Check(Slot<()>),
 }
 
-/// A job, and who waits for it.
+/// The result of a job, kept until its transaction has ended, and who waits for it.
+pub(crate) struct Slot<T> {
+    result: Option<Result<T>>,
+    answer: oneshot::Sender<Result<T>>,
+}
+
+impl<T> Slot<T> {
+    fn give(self, failure: Option<StoreError>) {
+        // A caller that stopped waiting is no reason to fail.
+        if let Some(result) = failure.map(Err).or(self.result) {
+            drop(self.answer.send(result));
+        }
+    }
+}
+
+/// A job, and whose it is.
 struct Ticket {
     call: Call,
     job: Job,
@@ -90,12 +101,13 @@ impl Queue {
     pub(crate) async fn submit<T>(
         &self,
         call: &Call,
-        job: impl FnOnce(Answer<T>) -> Job,
+        job: impl FnOnce(Slot<T>) -> Job,
     ) -> Result<T> {
         rules::on_time(call)?;
         let (answer, result) = oneshot::channel();
         let claim = Claim::default();
-        let ticket = Ticket { call: call.clone(), job: job(answer), claim: claim.clone() };
+        let job = job(Slot { result: None, answer });
+        let ticket = Ticket { call: call.clone(), job, claim: claim.clone() };
         match timeout_at(call.deadline, self.0.send(ticket)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(closed()),
@@ -117,15 +129,14 @@ pub(crate) fn closed() -> StoreError {
 
 async fn run(mut connection: SqliteConnection, mut tickets: mpsc::Receiver<Ticket>) {
     while let Some(first) = tickets.recv().await {
-        let group = gather(first, &mut tickets);
-        let mut replies = Vec::with_capacity(group.len());
-        let failure = transaction(&mut connection, group, &mut replies).await.err();
+        let mut group = gather(first, &mut tickets);
+        let failure = transaction(&mut connection, &mut group).await.err();
         if failure.is_some() {
             // Some failures have ended the transaction already: then there is nothing to roll back.
             let _ = sqlx::query("ROLLBACK").execute(&mut connection).await;
         }
-        for reply in replies {
-            reply(failure.clone());
+        for ticket in group {
+            ticket.job.finish(failure.clone());
         }
     }
     // The last connection to close moves the log into the file and removes it.
@@ -146,132 +157,68 @@ fn gather(first: Ticket, tickets: &mut mpsc::Receiver<Ticket>) -> Vec<Ticket> {
     group
 }
 
-/// One transaction. Its replies are to be given with its result.
-async fn transaction(
-    connection: &mut SqliteConnection,
-    group: Vec<Ticket>,
-    replies: &mut Vec<Reply>,
-) -> Result<()> {
-    let mut group = group.into_iter();
-    let ended = match begin(connection).await {
-        Ok(epochs) => work(&mut Work { connection, epochs, lost: None }, &mut group, replies).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = &ended {
-        replies.extend(group.map(|ticket| ticket.job.refused(error.clone())));
-        return ended;
+/// One transaction. An error is the whole group's: nothing of it happened.
+async fn transaction(connection: &mut SqliteConnection, group: &mut Vec<Ticket>) -> Result<()> {
+    let mut work = begin(connection).await?;
+    // What its caller has given up is left out. What its caller has merely left is done.
+    group.retain(|ticket| ticket.claim.take());
+    for jobs in group.chunk_by_mut(|one, next| one.job.is_commit() && next.job.is_commit()) {
+        commit::run(&mut work, jobs).await?;
+        for Ticket { call, job, .. } in jobs {
+            match job {
+                Job::Commit(..) => {}
+                Job::Change(puts, drops, slot) => {
+                    slot.result = Some(document::change(&mut work, call, puts, drops).await?);
+                }
+                Job::Sweep(slot) => slot.result = Some(Ok(key::sweep(&mut work, call.at).await?)),
+                Job::Check(slot) => slot.result = Some(Ok(work.touch().await?)),
+            }
+        }
     }
-    sqlx::query("COMMIT").execute(connection).await.map_err(commit_failed)?;
+    sqlx::query("COMMIT").execute(work.connection).await.map_err(commit_failed)?;
     Ok(())
 }
 
-/// Does the jobs of a group, up to one that loses the transaction.
-async fn work(
-    work: &mut Work<'_>,
-    group: &mut impl Iterator<Item = Ticket>,
-    replies: &mut Vec<Reply>,
-) -> Result<()> {
-    for Ticket { call, job, claim } in group {
-        if !claim.take() {
-            continue;
-        }
-        replies.push(match rules::on_time(&call) {
-            Ok(()) => job.run(&call, work).await,
-            Err(late) => job.refused(late),
-        });
-        if let Some(lost) = work.lost.take() {
-            return Err(lost);
-        }
-    }
-    Ok(())
-}
-
-async fn begin(connection: &mut SqliteConnection) -> Result<Epochs> {
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await.map_err(failed)?;
-    let epochs = sqlx::query("SELECT counter, tag, ring FROM epochs");
-    let row = epochs.fetch_one(connection).await.map_err(failed)?;
-    rows::epochs(&row)
+async fn begin(connection: &mut SqliteConnection) -> Result<Work<'_>> {
+    let begin = "BEGIN IMMEDIATE; SELECT counter, tag, ring FROM epochs";
+    let row = sqlx::query(begin).fetch_one(&mut *connection).await.map_err(failed)?;
+    Ok(Work { connection, epochs: rows::epochs(&row)? })
 }
 
 /// A transaction under way, with the epochs as its jobs have left them.
 struct Work<'c> {
     connection: &'c mut SqliteConnection,
     epochs: Epochs,
-    /// Why there is no transaction any more: a full disk, for one, ends it and not just the job.
-    lost: Option<StoreError>,
+}
+
+/// Refuses a call that was decided under other epochs.
+fn guard(call: &Call, epochs: Epochs) -> Result<()> {
+    match call.guard {
+        Some(guard) if guard != epochs => Err(StoreError::Stale { epochs }),
+        _ => Ok(()),
+    }
 }
 
 impl Work<'_> {
-    fn guard(&self, call: &Call) -> Result<()> {
-        match call.guard {
-            Some(guard) if guard != self.epochs => Err(StoreError::Stale { epochs: self.epochs }),
-            _ => Ok(()),
-        }
-    }
-
-    async fn execute(&mut self, sql: &'static str) -> Result<()> {
-        sqlx::query(sql).execute(&mut *self.connection).await.map_err(failed)?;
+    /// Proves that the file can be written, by writing what is there.
+    async fn touch(&mut self) -> Result<()> {
+        let same = sqlx::query("UPDATE epochs SET only = only");
+        same.execute(&mut *self.connection).await.map_err(failed)?;
         Ok(())
-    }
-
-    /// Begins a job: what follows is to be settled.
-    async fn save(&mut self) -> Result<()> {
-        self.execute("SAVEPOINT job").await.inspect_err(|error| self.lost = Some(error.clone()))
-    }
-
-    /// Ends a job: it leaves everything or nothing.
-    async fn settle<T>(&mut self, result: Result<T>) -> Result<T> {
-        let settled = match &result {
-            Ok(_) => self.execute("RELEASE job").await,
-            Err(_) => self.execute("ROLLBACK TO job; RELEASE job").await,
-        };
-        match settled {
-            Ok(()) => result,
-            Err(error) => {
-                let cause = match result {
-                    Err(cause @ StoreError::Unavailable { .. }) => cause,
-                    _ => error,
-                };
-                self.lost = Some(cause.clone());
-                Err(cause)
-            }
-        }
     }
 }
 
 impl Job {
-    async fn run(self, call: &Call, work: &mut Work<'_>) -> Reply {
-        if let Err(error) = work.save().await {
-            return self.refused(error);
-        }
-        match self {
-            Self::Commit(batch, answer) => {
-                let epochs = work.epochs;
-                let result = commit::commit(work, call, &batch).await;
-                let result = work.settle(result).await;
-                reply(answer, result.map(|value| Seen { epochs, value }))
-            }
-            Self::Change(puts, drops, answer) => {
-                let result = document::change(work, call, &puts, &drops).await;
-                reply(answer, work.settle(result).await)
-            }
-            Self::Sweep(answer) => {
-                let result = key::sweep(work, call.at).await;
-                reply(answer, work.settle(result).await)
-            }
-            Self::Check(answer) => {
-                let result = work.execute("UPDATE epochs SET only = only").await;
-                reply(answer, work.settle(result).await)
-            }
-        }
+    const fn is_commit(&self) -> bool {
+        matches!(self, Self::Commit(..))
     }
 
-    fn refused(self, error: StoreError) -> Reply {
+    fn finish(self, failure: Option<StoreError>) {
         match self {
-            Self::Commit(_, answer) => reply(answer, Err(error)),
-            Self::Change(_, _, answer) => reply(answer, Err(error)),
-            Self::Sweep(answer) => reply(answer, Err(error)),
-            Self::Check(answer) => reply(answer, Err(error)),
+            Self::Commit(_, slot) => slot.give(failure),
+            Self::Change(_, _, slot) => slot.give(failure),
+            Self::Sweep(slot) => slot.give(failure),
+            Self::Check(slot) => slot.give(failure),
         }
     }
 
@@ -286,11 +233,6 @@ impl Job {
             Self::Sweep(_) | Self::Check(_) => 0,
         }
     }
-}
-
-/// A caller that stopped waiting is no reason to fail.
-fn reply<T: Send + 'static>(answer: Answer<T>, result: Result<T>) -> Reply {
-    Box::new(move |failure| drop(answer.send(failure.map_or(result, Err))))
 }
 
 #[cfg(test)]

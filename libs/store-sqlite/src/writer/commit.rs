@@ -1,102 +1,148 @@
-//! A batch of heads and records, each with what it expects.
+//! A run of batches: one read of what they touch, a decision on each, and one write of what they
+//! come to. Rows go in as JSON arrays, their bytes beside them in one blob.
 
-use spike_core::{Revision, SecretPath, Version};
-use spike_store::{Batch, Call, Commit, Committed, HeadRow, Outcome, Result, Sealed, StoreError};
+use std::collections::{BTreeSet, HashMap};
 
-use super::{Work, key};
+use serde::Serialize;
+use spike_core::{SecretPath, Version};
+use spike_store::{HeadRow, Result, Seen};
+
+use super::{
+    Job, Ticket, Work, key,
+    plan::{Plan, Present},
+};
 use crate::{error::failed, rows};
 
-const HEAD: &str = "
-SELECT revision, current, bytes AS head_bytes, key, mac FROM heads WHERE path = ?1";
+const HEADS: &str = "
+SELECT w.key AS wanted, h.revision, h.current, h.bytes AS head_bytes, h.key, h.mac
+FROM json_each(?1) w CROSS JOIN heads h ON h.path = w.value";
 
-const INSERT_HEAD: &str = "
-INSERT INTO heads (path, revision, current, bytes, key, mac) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-ON CONFLICT (path) DO NOTHING";
+const WRITE_HEADS: &str = "
+INSERT INTO heads (path, revision, current, bytes, key, mac)
+SELECT value ->> 0, value ->> 1, value ->> 2, substr(?2, value ->> 3, value ->> 4),
+       value ->> 5, substr(?2, value ->> 6, 32)
+FROM json_each(?1) WHERE true
+ON CONFLICT (path) DO UPDATE SET
+    revision = excluded.revision, current = excluded.current, bytes = excluded.bytes,
+    key = excluded.key, mac = excluded.mac";
 
-const UPDATE_HEAD: &str = "
-UPDATE heads SET revision = ?2, current = ?3, bytes = ?4, key = ?5, mac = ?6
-WHERE path = ?1 AND revision = ?7";
+const DROP_RECORDS: &str = "
+DELETE FROM records WHERE (head, version) IN
+(SELECT h.id, w.value ->> 1 FROM json_each(?1) w CROSS JOIN heads h ON h.path = w.value ->> 0)";
 
-const PUT: &str = "
-INSERT INTO records (head, version, bytes) SELECT id, ?2, ?3 FROM heads WHERE path = ?1
+const PUT_RECORDS: &str = "
+INSERT INTO records (head, version, bytes)
+SELECT h.id, w.value ->> 1, substr(?2, w.value ->> 2, w.value ->> 3)
+FROM json_each(?1) w CROSS JOIN heads h ON h.path = w.value ->> 0 WHERE true
 ON CONFLICT (head, version) DO UPDATE SET bytes = excluded.bytes";
 
-const DROP: &str = "
-DELETE FROM records WHERE head = (SELECT id FROM heads WHERE path = ?1) AND version = ?2";
-
-/// Does a batch or says why not, under the savepoint of its caller.
-pub(super) async fn commit(work: &mut Work<'_>, call: &Call, batch: &Batch) -> Result<Outcome> {
-    work.guard(call)?;
-    if let Some(key) = &batch.key
-        && let Some(commits) = key::replay(work, key).await?
-    {
-        return Ok(Outcome { commits, replayed: true });
+/// Does the batches of a run. An error is the whole transaction's; a refusal is a batch's result.
+pub(super) async fn run(work: &mut Work<'_>, tickets: &mut [Ticket]) -> Result<()> {
+    if !tickets.iter().any(|ticket| ticket.job.is_commit()) {
+        return Ok(());
     }
-    let mut commits = Vec::with_capacity(batch.commits.len());
-    for commit in &batch.commits {
-        if !swap_head(work, commit).await? {
-            let head = head(work, &commit.path).await?.map(Box::new);
-            return Err(StoreError::Conflict { path: commit.path.clone(), head });
+    let mut present = present(work, tickets).await?;
+    let mut plan = Plan::default();
+    let epochs = work.epochs;
+    for Ticket { call, job, .. } in tickets {
+        if let Job::Commit(batch, slot) = job {
+            let result = plan.add(&mut present, call, batch);
+            slot.result = Some(result.map(|value| Seen { epochs, value }));
         }
-        for version in &commit.drops {
-            drop_record(work, &commit.path, *version).await?;
-        }
-        for (version, record) in &commit.puts {
-            put_record(work, &commit.path, *version, record).await?;
-        }
-        let HeadRow { revision, current, .. } = commit.head;
-        commits.push(Committed { revision, current });
     }
-    if let Some(key) = &batch.key {
-        key::remember(work, call, key, &commits).await?;
-    }
-    Ok(Outcome { commits, replayed: false })
+    write_heads(work, &plan).await?;
+    write_records(work, &plan).await?;
+    key::remember(work, &plan.keys).await
 }
 
-/// True if the head was the expected one and is now the new one.
-async fn swap_head(work: &mut Work<'_>, commit: &Commit) -> Result<bool> {
-    let Commit { path, expect, head, .. } = commit;
-    let query = sqlx::query(if expect.is_some() { UPDATE_HEAD } else { INSERT_HEAD })
-        .bind(path.as_str())
-        .bind(rows::sql(head.revision.0)?)
-        .bind(head.current.map(|version| rows::sql(version.get())).transpose()?)
-        .bind(head.bytes.as_ref())
-        .bind(head.key)
-        .bind(head.mac.as_slice());
-    let query = match expect {
-        Some(Revision(revision)) => query.bind(rows::sql(*revision)?),
-        None => query,
-    };
-    let done = query.execute(&mut *work.connection).await.map_err(failed)?;
-    Ok(done.rows_affected() == 1)
+/// Reads what the batches of a run touch.
+async fn present(work: &mut Work<'_>, tickets: &[Ticket]) -> Result<Present> {
+    let batches = tickets.iter().filter_map(|ticket| match &ticket.job {
+        Job::Commit(batch, _) => Some(batch),
+        _ => None,
+    });
+    let paths: BTreeSet<_> =
+        batches.clone().flat_map(|batch| &batch.commits).map(|commit| &commit.path).collect();
+    let scopes: BTreeSet<_> =
+        batches.filter_map(|batch| batch.key.as_ref()).map(|key| key.scope).collect();
+    let heads = heads(work, &paths.into_iter().collect::<Vec<_>>()).await?;
+    Ok(Present { epochs: work.epochs, heads, keys: key::find(work, &scopes).await? })
 }
 
-async fn head(work: &mut Work<'_>, path: &SecretPath) -> Result<Option<HeadRow>> {
-    let query = sqlx::query(HEAD).bind(path.as_str());
-    match query.fetch_optional(&mut *work.connection).await.map_err(failed)? {
-        Some(row) => rows::head(&row),
-        None => Ok(None),
-    }
-}
-
-async fn put_record(
+async fn heads(
     work: &mut Work<'_>,
-    path: &SecretPath,
-    version: Version,
-    record: &Sealed,
+    paths: &[&SecretPath],
+) -> Result<HashMap<SecretPath, Result<HeadRow>>> {
+    let names: Vec<_> = paths.iter().map(|path| path.as_str()).collect();
+    let query = sqlx::query(HEADS).bind(rows::json(&names)?);
+    let mut heads = HashMap::new();
+    for row in query.fetch_all(&mut *work.connection).await.map_err(failed)? {
+        let wanted: i64 = rows::get(&row, "wanted")?;
+        let path = usize::try_from(wanted).ok().and_then(|wanted| paths.get(wanted));
+        if let (Some(path), Some(head)) = (path, rows::head(&row).transpose()) {
+            heads.insert((*path).clone(), head);
+        }
+    }
+    Ok(heads)
+}
+
+async fn write_heads(work: &mut Work<'_>, plan: &Plan) -> Result<()> {
+    let (mut bytes, mut heads) = (Pool::default(), Vec::with_capacity(plan.heads.len()));
+    for (path, head) in &plan.heads {
+        let (start, length) = bytes.add(&head.bytes);
+        let (mac, _) = bytes.add(&head.mac);
+        let current = head.current.map(Version::get);
+        heads.push((path.as_str(), head.revision.0, current, start, length, head.key, mac));
+    }
+    write(work, WRITE_HEADS, &heads, bytes).await
+}
+
+async fn write_records(work: &mut Work<'_>, plan: &Plan) -> Result<()> {
+    let (mut bytes, mut puts, mut drops) = (Pool::default(), vec![], vec![]);
+    for ((path, version), record) in &plan.records {
+        let (path, version) = (path.as_str(), version.get());
+        match record {
+            Some(record) => {
+                let (start, length) = bytes.add(&record.0);
+                puts.push((path, version, start, length));
+            }
+            // A version too high to be kept is not there to be dropped.
+            None if rows::sql(version).is_ok() => drops.push((path, version)),
+            None => {}
+        }
+    }
+    write(work, DROP_RECORDS, &drops, Pool::default()).await?;
+    write(work, PUT_RECORDS, &puts, bytes).await
+}
+
+/// Writes rows, if there are any, whose bytes are in the pool.
+pub(super) async fn write<T: Serialize>(
+    work: &mut Work<'_>,
+    sql: &'static str,
+    rows: &[T],
+    bytes: Pool,
 ) -> Result<()> {
-    let query = sqlx::query(PUT)
-        .bind(path.as_str())
-        .bind(rows::sql(version.get())?)
-        .bind(record.0.as_ref());
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let query = sqlx::query(sql).bind(rows::json(rows)?).bind(bytes.into_bytes());
     query.execute(&mut *work.connection).await.map_err(failed)?;
     Ok(())
 }
 
-async fn drop_record(work: &mut Work<'_>, path: &SecretPath, version: Version) -> Result<()> {
-    // A version too high to be kept is not there to be dropped.
-    let Ok(version) = rows::sql(version.get()) else { return Ok(()) };
-    let query = sqlx::query(DROP).bind(path.as_str()).bind(version);
-    query.execute(&mut *work.connection).await.map_err(failed)?;
-    Ok(())
+/// The bytes of many rows, one after the other.
+#[derive(Default)]
+pub(super) struct Pool(Vec<u8>);
+
+impl Pool {
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// Where SQL's `substr` finds them: their start, counted from 1, and their length.
+    pub(super) fn add(&mut self, bytes: &[u8]) -> (usize, usize) {
+        let start = self.0.len() + 1;
+        self.0.extend_from_slice(bytes);
+        (start, bytes.len())
+    }
 }

@@ -1,11 +1,12 @@
 //! A change of documents, and of the epochs with them.
 
-use spike_core::Revision;
+use std::collections::HashMap;
+
 use spike_store::{
     Call, Document, DocumentDrop, DocumentPut, Epochs, Generation, Kind, Result, StoreError,
 };
 
-use super::Work;
+use super::{Work, guard};
 use crate::{error::failed, rows};
 
 const FIND: &str = "
@@ -20,51 +21,63 @@ const DROP: &str = "DELETE FROM documents WHERE kind = ?1 AND name = ?2";
 
 const EPOCHS: &str = "UPDATE epochs SET counter = ?1, tag = ?2, ring = ?3";
 
-/// Does a change or says why not, under the savepoint of its caller; the epochs afterwards.
+/// Does a change or says why not; the epochs afterwards. An error is the whole transaction's, a
+/// refusal is the change's.
 pub(super) async fn change(
     work: &mut Work<'_>,
     call: &Call,
     puts: &[DocumentPut],
     drops: &[DocumentDrop],
-) -> Result<Epochs> {
-    work.guard(call)?;
-    if is_done(work, puts, drops).await? {
-        return Ok(work.epochs);
+) -> Result<Result<Epochs>> {
+    let mut there = HashMap::new();
+    let put_names = puts.iter().map(|put| (put.kind, put.document.name.as_str()));
+    let drop_names = drops.iter().map(|drop| (drop.kind, drop.name.as_str()));
+    for name @ (kind, raw) in put_names.chain(drop_names) {
+        match find(work, kind, raw).await? {
+            Ok(Some(document)) => drop(there.insert(name, document)),
+            Ok(None) => {}
+            Err(damaged) => return Ok(Err(damaged)),
+        }
     }
-    work.epochs = apply(work, puts, drops).await?;
-    Ok(work.epochs)
+    match decide(call, work.epochs, &there, (puts, drops)) {
+        Ok(Some(epochs)) => {
+            apply(work, puts, drops).await?;
+            keep_epochs(work, epochs).await?;
+            Ok(Ok(epochs))
+        }
+        Ok(None) => Ok(Ok(work.epochs)),
+        Err(refused) => Ok(Err(refused)),
+    }
 }
 
-/// True if this was done before and its answer got lost.
-async fn is_done(
-    work: &mut Work<'_>,
-    puts: &[DocumentPut],
-    drops: &[DocumentDrop],
-) -> Result<bool> {
+type There<'d> = HashMap<(Kind, &'d str), Document>;
+
+/// The epochs that a change leads to; `None` if it was made before and its answer got lost.
+fn decide(
+    call: &Call,
+    mut epochs: Epochs,
+    there: &There<'_>,
+    (puts, drops): (&[DocumentPut], &[DocumentDrop]),
+) -> Result<Option<Epochs>> {
+    guard(call, epochs)?;
+    let is_there = |DocumentPut { kind, document, .. }: &DocumentPut| {
+        there
+            .get(&(*kind, document.name.as_str()))
+            .is_some_and(|there| (there.revision, there.tag) == (document.revision, document.tag))
+    };
+    let is_gone = |drop: &DocumentDrop| !there.contains_key(&(drop.kind, drop.name.as_str()));
+    if puts.iter().all(is_there) && drops.iter().all(is_gone) {
+        return Ok(None);
+    }
+    let put_expects = puts.iter().map(|put| (put.kind, &put.document.name, put.expect));
+    let drop_expects = drops.iter().map(|drop| (drop.kind, &drop.name, Some(drop.expect)));
+    for (kind, name, expect) in put_expects.chain(drop_expects) {
+        let revision = there.get(&(kind, name.as_str())).map(|there| there.revision);
+        if revision != expect {
+            return Err(StoreError::DocumentConflict { name: name.clone(), revision });
+        }
+    }
     for DocumentPut { kind, document, .. } in puts {
-        let there = find(work, *kind, &document.name).await?;
-        if there.map(|there| (there.revision, there.tag)) != Some((document.revision, document.tag))
-        {
-            return Ok(false);
-        }
-    }
-    for DocumentDrop { kind, name, .. } in drops {
-        if find(work, *kind, name).await?.is_some() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-async fn apply(
-    work: &mut Work<'_>,
-    puts: &[DocumentPut],
-    drops: &[DocumentDrop],
-) -> Result<Epochs> {
-    let mut epochs = work.epochs;
-    for DocumentPut { kind, expect, document } in puts {
-        expected(work, *kind, &document.name, *expect).await?;
-        put(work, *kind, document).await?;
         let Document { revision, tag, .. } = *document;
         match kind {
             Kind::Ring => epochs.ring = revision,
@@ -72,32 +85,30 @@ async fn apply(
             Kind::Policy | Kind::Audit => {}
         }
     }
-    for DocumentDrop { kind, name, expect } in drops {
-        expected(work, *kind, name, Some(*expect)).await?;
+    Ok(Some(epochs))
+}
+
+async fn apply(work: &mut Work<'_>, puts: &[DocumentPut], drops: &[DocumentDrop]) -> Result<()> {
+    for DocumentPut { kind, document, .. } in puts {
+        put(work, *kind, document).await?;
+    }
+    for DocumentDrop { kind, name, .. } in drops {
         let query = sqlx::query(DROP).bind(rows::kind(*kind)).bind(name);
         query.execute(&mut *work.connection).await.map_err(failed)?;
     }
+    Ok(())
+}
+
+async fn keep_epochs(work: &mut Work<'_>, epochs: Epochs) -> Result<()> {
     if epochs != work.epochs {
         let query = sqlx::query(EPOCHS)
             .bind(rows::sql(epochs.generation.counter)?)
             .bind(epochs.generation.tag.as_slice())
             .bind(rows::sql(epochs.ring.0)?);
         query.execute(&mut *work.connection).await.map_err(failed)?;
+        work.epochs = epochs;
     }
-    Ok(epochs)
-}
-
-async fn expected(
-    work: &mut Work<'_>,
-    kind: Kind,
-    name: &str,
-    expect: Option<Revision>,
-) -> Result<()> {
-    let revision = find(work, kind, name).await?.map(|there| there.revision);
-    if revision == expect {
-        return Ok(());
-    }
-    Err(StoreError::DocumentConflict { name: name.to_owned(), revision })
+    Ok(())
 }
 
 async fn put(work: &mut Work<'_>, kind: Kind, document: &Document) -> Result<()> {
@@ -111,10 +122,9 @@ async fn put(work: &mut Work<'_>, kind: Kind, document: &Document) -> Result<()>
     Ok(())
 }
 
-async fn find(work: &mut Work<'_>, kind: Kind, name: &str) -> Result<Option<Document>> {
+/// What is there. A row that can't be understood is no reason to fail anyone else.
+async fn find(work: &mut Work<'_>, kind: Kind, name: &str) -> Result<Result<Option<Document>>> {
     let query = sqlx::query(FIND).bind(rows::kind(kind)).bind(name);
-    match query.fetch_optional(&mut *work.connection).await.map_err(failed)? {
-        Some(row) => rows::document(&row),
-        None => Ok(None),
-    }
+    let row = query.fetch_optional(&mut *work.connection).await.map_err(failed)?;
+    Ok(row.as_ref().map_or(Ok(None), rows::document))
 }
