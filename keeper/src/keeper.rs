@@ -168,7 +168,9 @@ impl Keeper {
         let _turn = self.turn.lock().await;
         let plan = decide(&self.read());
         self.line(op, asker, set, plan.as_ref().err()).await?;
-        self.write().apply(plan?);
+        let plan = plan.inspect_err(|refusal| tracing::warn!(op, %refusal, "refused"))?;
+        self.write().apply(plan);
+        tracing::info!(op, epoch = self.epoch(), "done");
         Ok(())
     }
 

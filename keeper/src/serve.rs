@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use spike_audit::{Entry, Event, Log};
 use spike_core::{Role, Roles, ShareIndex};
-use spike_identity::{Expected, Identity, Peer};
+use spike_identity::{Expected, Identity, IdentityError, Peer};
 use spike_runtime::{
     Limits, Server,
     metrics::{Metrics, Requests, Serving, SvidExpiry},
@@ -79,7 +79,12 @@ async fn serve(
     tracker.spawn(probes.serve(listener_of_probes, stop.clone(), done));
 
     let wanted = keeper_of(config.roles.clone(), config.index).into();
-    let identity = Identity::start(config.identity.clone(), wanted, stop.clone(), tracker).await?;
+    let source = config.identity.clone();
+    let identity = match Identity::start(source, wanted, stop.clone(), tracker).await {
+        // Asked to stop before there was anything to serve.
+        Err(IdentityError::Stopped) => return Ok(()),
+        started => started?,
+    };
     svid.follow(identity.clone());
     tracing::info!(id = %identity.id(), index = %config.index, listen = %config.listen, "serving");
 

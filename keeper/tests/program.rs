@@ -4,6 +4,10 @@ mod support;
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
+use futures::stream;
+use http_body_util::StreamBody;
+use hyper::body::Frame;
 use spike_audit::{Log, Sink};
 use spike_core::wire::v2::shard::PutAs;
 use spike_keeper::{
@@ -12,7 +16,7 @@ use spike_keeper::{
     slots::Sender,
 };
 use spike_runtime::Env;
-use support::{BOOTSTRAP, Keeper, command, commit, put};
+use support::{BOOTSTRAP, Keeper, NEXUS, command, commit, put};
 use tokio_util::task::TaskTracker;
 
 #[tokio::test]
@@ -70,6 +74,51 @@ async fn a_signal_stops_it_cleanly() {
     assert!(status.success(), "{log}");
     let audit = std::fs::read_to_string(keeper.audit_log()).expect("an audit log");
     assert!(audit.contains("keeper.start") && audit.contains("keeper.stop"), "{audit}");
+}
+
+#[tokio::test]
+async fn a_signal_stops_it_while_it_waits_for_an_identity() {
+    let child = command()
+        .env("SPIKE_KEEPER_INDEX", "1")
+        .env("SPIKE_KEEPER_TLS_PORT", "127.0.0.1:0")
+        .env("SPIKE_KEEPER_PROBE_PORT", "127.0.0.1:0")
+        .env("SPIFFE_ENDPOINT_SOCKET", "unix:///nowhere/agent.sock")
+        .spawn()
+        .expect("the keeper program");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    support::signal(&child);
+    let ended = tokio::time::timeout(Duration::from_secs(5), child.wait_with_output()).await;
+    let ended = ended.expect("at once").expect("ended");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
+#[tokio::test]
+async fn a_second_signal_does_not_wait_for_the_drain() {
+    let mut keeper = Keeper::start().await;
+    let nexus = keeper.plain(NEXUS).await;
+    // A body that never comes keeps its request in flight.
+    let body = StreamBody::new(stream::pending::<Result<Frame<Bytes>, std::io::Error>>());
+    let put = nexus.post(keeper.url("/v2/shard:put")).body(reqwest::Body::wrap(body)).send();
+    let signals = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        support::signal(&keeper.child);
+        let drained = tokio::time::timeout(Duration::from_secs(1), keeper.child.wait()).await;
+        assert!(drained.is_err(), "a request is in flight");
+        support::signal(&keeper.child);
+        tokio::time::timeout(Duration::from_secs(2), keeper.child.wait()).await
+    };
+    let (_, ended) = tokio::join!(put, signals);
+    assert_eq!(ended.expect("at once").expect("ended").code(), Some(130));
+}
+
+#[tokio::test]
+async fn its_memory_reaches_no_core_dump() {
+    let keeper = Keeper::start().await;
+    let pid = keeper.child.id().expect("it runs");
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).expect("readable");
+    let line = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a line");
+    let numbers: Vec<_> = line.split_whitespace().skip(4).take(2).collect();
+    assert_eq!(numbers, ["0", "0"], "{line}");
 }
 
 #[tokio::test]

@@ -50,6 +50,13 @@ pub fn command() -> Command {
     command
 }
 
+/// Sends SIGTERM.
+pub fn signal(child: &Child) {
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).expect("it runs");
+    let pid = rustix::process::Pid::from_raw(pid).expect("not zero");
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("sent");
+}
+
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("bound").port()
@@ -130,9 +137,7 @@ impl Keeper {
 
     /// Sends SIGTERM and waits for the end.
     pub async fn terminate(&mut self) -> (ExitStatus, String) {
-        let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).expect("it runs");
-        let pid = rustix::process::Pid::from_raw(pid).expect("not zero");
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("sent");
+        signal(&self.child);
         let status = timeout(PATIENCE, self.child.wait()).await.expect("in time").expect("ended");
         let mut log = String::new();
         let stderr = self.child.stderr.as_mut().expect("piped");

@@ -92,6 +92,19 @@ async fn a_client_that_sends_200_megabytes_all_the_same_still_gets_the_answer() 
 }
 
 #[tokio::test]
+async fn a_client_that_listens_only_after_its_last_byte_still_gets_the_answer() {
+    let server = Running::start(Limits::default(), echo()).await;
+    let mut raw = server.tls("client").await;
+    let head = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 20971520\r\n\r\n";
+    raw.send(head).await.expect("sent");
+    let chunk = "x".repeat(1 << 20);
+    for _ in 0..20 {
+        raw.send(&chunk).await.expect("taken, though not wanted");
+    }
+    assert!(raw.answer().await.ends_with("BodyTooLarge"));
+}
+
+#[tokio::test]
 async fn a_body_up_to_the_limit_is_read_whole() {
     let server = Running::start(Limits::default(), echo()).await;
     let client = server.client("client", LONG).await;

@@ -77,12 +77,12 @@ impl Requests {
     fn refuse(&self, refusal: Refusal, uri: &Uri, version: Version) -> Response {
         self.shared.server.metrics.refused(refusal.name());
         let mut response = (self.shared.server.refuse)(refusal, uri);
-        if refusal.closes() {
+        if refusal.closes() && version < Version::HTTP_2 {
+            // hyper closes after this answer, but reads on until the body's rest is thrown away;
+            // asked to close, it would reset a client that is still sending.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        } else if refusal.closes() {
             self.closing.cancel();
-            if version < Version::HTTP_2 {
-                let close = HeaderValue::from_static("close");
-                response.headers_mut().insert(header::CONNECTION, close);
-            }
         }
         response
     }
