@@ -50,20 +50,20 @@ Examples:
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Manage secrets.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = secret::EXAMPLES)]
     Secret(secret::Command),
     /// Manage policies.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = policy::EXAMPLES)]
     Policy(policy::Command),
     /// Encrypt and decrypt data using SPIKE Nexus.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = cipher::EXAMPLES)]
     Cipher(cipher::Command),
     /// Manage admin operations.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = operator::EXAMPLES)]
     Operator(operator::Command),
     Status(status::Args),
     /// Check audit files.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = audit::EXAMPLES)]
     Audit(audit::Command),
     Dev(dev::Args),
     Completion(completion::Args),
@@ -95,5 +95,29 @@ impl Command {
             Self::Completion(args) => args.run(),
             Self::Man(args) => args.run(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        fn look(command: &clap::Command, path: &str) {
+            let shown =
+                command.get_after_help().is_some_and(|help| help.to_string().contains("xamples:"));
+            assert!(shown || command.is_hide_set(), "{path}");
+            let own = command.get_subcommands().filter(|sub| sub.get_name() != "dev");
+            own.for_each(|sub| look(sub, &format!("{path} {}", sub.get_name())));
+        }
+        look(&Args::command(), "spike");
     }
 }

@@ -18,13 +18,14 @@ pub(crate) struct Context {
         help = "Nexus' address, instead of SPIKE_NEXUS_API_URL [default: https://localhost:8553]"
     )]
     pub(crate) url: Option<Url>,
-    /// How long a call may take, such as 5s or 1m30s.
     #[arg(
         long,
         global = true,
         value_name = "DURATION",
         default_value = "15s",
-        value_parser = spike_runtime::env::parse_duration
+        hide_default_value = true,
+        value_parser = spike_runtime::env::parse_duration,
+        help = "How long a call may take, such as 5s or 1m30s [default: 15s]"
     )]
     pub(crate) timeout: Duration,
 }

@@ -30,8 +30,8 @@ pub(crate) enum Format {
 /// The flag that chooses a [`Format`].
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct FormatFlag {
-    /// Output format; their first letters do, too.
-    #[arg(short, long, value_enum, default_value = "human", hide_possible_values = false)]
+    /// Output format: human/h/plain/p, json/j, or yaml/y.
+    #[arg(short, long, value_enum, default_value = "human", hide_possible_values = true)]
     pub(crate) format: Format,
 }
 

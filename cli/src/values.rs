@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, convert::Infallible, fmt, path::PathBuf, str::FromStr};
 
-use spike_core::wire::SecretText;
+use spike_core::{name, wire::SecretText};
 use zeroize::Zeroizing;
 
 use crate::{error::CliError, input, prompt};
@@ -66,12 +66,12 @@ pub(crate) fn read_all(
 fn check(arguments: &[Assignment]) -> Result<(), CliError> {
     let mut seen = Vec::new();
     for Assignment { key, .. } in arguments {
-        if !is_key(key) {
-            return Err(CliError::usage(
-                "a key is not 1 to 250 letters, digits, spaces, dashes and underscores",
+        name::check(key).map_err(|wrong| {
+            CliError::usage(
+                format!("a key is not a name: {wrong}"),
                 "Write each value as <key>=<value>; quote it if the shell would split it.",
-            ));
-        }
+            )
+        })?;
         if seen.contains(&key) {
             return Err(CliError::usage(format!("the key {key} is given twice"), "Keep one."));
         }
@@ -84,12 +84,6 @@ fn check(arguments: &[Assignment]) -> Result<(), CliError> {
             "Use <key>=@<file> for the others.",
         )),
     }
-}
-
-/// SPIKE's rule: `^[a-zA-Z0-9-_ ]+$`, 1 to 250.
-fn is_key(key: &str) -> bool {
-    (1..=250).contains(&key.len())
-        && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_ ".contains(&b))
 }
 
 impl From {

@@ -14,6 +14,12 @@ use clap::Subcommand;
 
 use crate::{context::Context, error::CliError, output};
 
+/// Of the group's help.
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  spike cipher encrypt -f report.pdf -o report.pdf.enc
+  spike cipher decrypt -f report.pdf.enc -o report.pdf";
+
 /// Commands that encrypt and decrypt without storing anything.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -9,6 +9,12 @@ use clap::Subcommand;
 
 use crate::{context::Context, error::CliError};
 
+/// Of the group's help.
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  spike operator recover --dir /media/usb/spike
+  spike operator restore spike.recovery.1.txt spike.recovery.3.txt";
+
 /// Commands for the bad day, and for the good day before it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -17,11 +17,12 @@ use folder::Folder;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The folder to write to, made if it is missing. Without it: "recover" in
-    /// `SPIKE_PILOT_RECOVERY_DIR`, or ~/.spike/recover.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help = FOLDER)]
     dir: Option<PathBuf>,
 }
+
+const FOLDER: &str = "The folder to write to, made if it is missing \
+    [default: recover in SPIKE_PILOT_RECOVERY_DIR, or ~/.spike/recover]";
 
 const EXAMPLES: &str = "\
 Files that are there already are never overwritten: move them to a safe place first.

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use spike_core::wire::v1::PolicyPutRequest;
+use spike_core::policy::{Permission, PolicyFields};
 
-use super::{WORKLOADS, permission::Permission, spec};
+use super::{PERMISSIONS, WORKLOADS, spec};
 use crate::{context::Context, error::CliError, explain::Doing, output};
 
 /// Apply a policy configuration: create it, or replace the one of that name.
@@ -22,8 +22,13 @@ pub(crate) struct Args {
     path_pattern: Option<String>,
     #[arg(long, value_name = "REGEX", requires = "name", help = WORKLOADS)]
     spiffeid_pattern: Option<String>,
-    /// What they may do, separated by commas.
-    #[arg(long, value_enum, value_delimiter = ',', requires = "name")]
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        requires = "name",
+        help = PERMISSIONS
+    )]
     permissions: Vec<Permission>,
 }
 
@@ -44,23 +49,23 @@ A file:
 impl Args {
     /// Applies it.
     pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
-        let policy = self.policy()?;
+        let policy = spec::check(self.fields()?)?;
         let session = context.nexus().await?;
         let doing = Doing::new("apply", format!("policy {}", policy.name));
         session.nexus.put_policy(&policy).await.map_err(session.explain(&doing))?;
         output::print(&format!("Policy '{}' applied successfully", policy.name))
     }
 
-    fn policy(self) -> Result<PolicyPutRequest, CliError> {
+    fn fields(self) -> Result<PolicyFields, CliError> {
         if let Some(file) = &self.file {
             return spec::read(file);
         }
         let required = "clap requires it without a file";
-        Ok(PolicyPutRequest {
+        Ok(PolicyFields {
             name: self.name.expect(required),
             spiffeid_pattern: self.spiffeid_pattern.expect(required),
             path_pattern: self.path_pattern.expect(required),
-            permissions: Permission::names(&self.permissions),
+            permissions: spec::names(&self.permissions),
         })
     }
 }

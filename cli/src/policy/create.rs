@@ -1,8 +1,11 @@
 //! `spike policy create`.
 
-use spike_core::wire::v1::{PolicyListRequest, PolicyPutRequest};
+use spike_core::{
+    policy::{Permission, PolicyFields},
+    wire::v1::PolicyListRequest,
+};
 
-use super::{WORKLOADS, permission::Permission};
+use super::{PERMISSIONS, WORKLOADS, spec};
 use crate::{
     context::Context,
     error::{CliError, Exit},
@@ -24,8 +27,7 @@ pub(crate) struct Args {
     path_pattern: String,
     #[arg(long, value_name = "REGEX", help = WORKLOADS)]
     spiffeid_pattern: String,
-    /// What they may do, separated by commas.
-    #[arg(long, value_enum, value_delimiter = ',', required = true)]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', required = true, help = PERMISSIONS)]
     permissions: Vec<Permission>,
 }
 
@@ -38,23 +40,23 @@ Examples:
 impl Args {
     /// Creates it.
     pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
-        let session = context.nexus().await?;
-        let doing = Doing::new("create", format!("policy {}", self.name));
-        // SPIKE's protocol can only create or replace: whoever creates at the same moment wins.
-        let all = session.nexus.list_policies(&PolicyListRequest::default()).await;
-        if all.map_err(session.explain(&doing))?.contains(&self.name) {
-            return Err(CliError::new(
-                Exit::Conflict,
-                format!("policy {} already exists", self.name),
-                "Use `spike policy apply` to replace it.",
-            ));
-        }
-        let policy = PolicyPutRequest {
+        let policy = spec::check(PolicyFields {
             name: self.name,
             spiffeid_pattern: self.spiffeid_pattern,
             path_pattern: self.path_pattern,
-            permissions: Permission::names(&self.permissions),
-        };
+            permissions: spec::names(&self.permissions),
+        })?;
+        let session = context.nexus().await?;
+        let doing = Doing::new("create", format!("policy {}", policy.name));
+        // SPIKE's protocol can only create or replace: whoever creates at the same moment wins.
+        let all = session.nexus.list_policies(&PolicyListRequest::default()).await;
+        if all.map_err(session.explain(&doing))?.contains(&policy.name) {
+            return Err(CliError::new(
+                Exit::Conflict,
+                format!("policy {} already exists", policy.name),
+                "Use `spike policy apply` to replace it.",
+            ));
+        }
         session.nexus.put_policy(&policy).await.map_err(session.explain(&doing))?;
         output::print("Policy created successfully.")
     }

@@ -5,7 +5,6 @@ mod create;
 mod delete;
 mod get;
 mod list;
-mod permission;
 mod spec;
 mod test;
 
@@ -13,9 +12,18 @@ use clap::Subcommand;
 
 use crate::{context::Context, error::CliError};
 
-/// The help of `--spiffeid-pattern`.
+/// The help of `--permissions` and `--spiffeid-pattern`.
+const PERMISSIONS: &str =
+    "What they may do: read, write, list, execute or super (everything), separated by commas";
 const WORKLOADS: &str =
     r"Which workloads: a regular expression, such as '^spiffe://example\.org/service/.*$'";
+
+/// Of the group's help.
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  spike policy apply --file policy.yaml
+  spike policy list
+  spike policy test spiffe://example.org/service/web tenants/acme/db read";
 
 /// Commands for policies: which workloads may do what with which secrets.
 ///

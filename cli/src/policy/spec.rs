@@ -1,27 +1,21 @@
-//! A policy as it is written down in a YAML file.
+//! A policy as someone wrote it: by flags or in a YAML file.
 
 use std::path::Path;
 
-use serde::Deserialize;
-use spike_core::wire::v1::PolicyPutRequest;
+use jiff::Timestamp;
+use spike_core::{
+    Policy,
+    policy::{Permission, PolicyFields},
+    wire::v1::PolicyPutRequest,
+};
 
 use crate::{error::CliError, input};
 
-/// A policy in a file. Other fields are passed over, so that what `spike policy get -f yaml` prints
-/// can be applied.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Spec {
-    name: String,
-    spiffeid_pattern: String,
-    path_pattern: String,
-    permissions: Vec<String>,
-}
-
-/// Reads the policy from a YAML file; `-` is standard input.
-pub(crate) fn read(path: &Path) -> Result<PolicyPutRequest, CliError> {
+/// Reads a policy from a YAML file; `-` is standard input. Fields that are not a policy's are
+/// passed over, so that what `spike policy get -f yaml` prints can be applied.
+pub(super) fn read(path: &Path) -> Result<PolicyFields, CliError> {
     let bytes = if path == Path::new("-") { input::stdin()? } else { input::file(path)? };
-    parse(&bytes).map_err(|why| {
+    serde_yaml::from_slice(&bytes).map_err(|why| {
         CliError::usage(
             format!("{} is not a policy: {why}", path.display()),
             "It needs name, spiffeidPattern, pathPattern and permissions; see --help.",
@@ -29,13 +23,27 @@ pub(crate) fn read(path: &Path) -> Result<PolicyPutRequest, CliError> {
     })
 }
 
-fn parse(yaml: &[u8]) -> Result<PolicyPutRequest, serde_yaml::Error> {
-    let Spec { name, spiffeid_pattern, path_pattern, permissions } = serde_yaml::from_slice(yaml)?;
+/// Checks a policy as Nexus will, so that a mistake is told by its field and before anything is
+/// asked.
+pub(super) fn check(fields: PolicyFields) -> Result<PolicyPutRequest, CliError> {
+    // The times are Nexus' to give.
+    let checked = Policy::new(fields.clone(), Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
+    checked.map_err(|wrong| {
+        CliError::usage(format!("not a policy: {wrong}"), "Correct it; see --help for an example.")
+    })?;
+    let PolicyFields { name, spiffeid_pattern, path_pattern, permissions } = fields;
     Ok(PolicyPutRequest { name, spiffeid_pattern, path_pattern, permissions })
+}
+
+/// Permissions as they are written.
+pub(super) fn names(permissions: &[Permission]) -> Vec<String> {
+    permissions.iter().map(ToString::to_string).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     const DB: &str = r"
@@ -47,18 +55,36 @@ permissions:
   - write
 ";
 
+    fn apply(yaml: &str) -> Result<PolicyPutRequest, CliError> {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(yaml.as_bytes()).expect("written");
+        check(read(file.path())?)
+    }
+
     #[test]
     fn spikes_own_example_is_read() {
-        let policy = parse(DB.as_bytes()).expect("valid");
+        let policy = apply(DB).expect("valid");
         assert_eq!(policy.name, "db-access");
         assert_eq!(policy.spiffeid_pattern, r"^spiffe://example\.org/service/.*$");
         assert_eq!(policy.permissions, ["read", "write"]);
     }
 
     #[test]
-    fn a_missing_or_misspelt_field_is_named() {
-        let misspelt = DB.replace("pathPattern", "pathpattern");
-        let why = parse(misspelt.as_bytes()).expect_err("refused").to_string();
-        assert!(why.contains("pathPattern"), "{why}");
+    fn what_get_prints_can_be_applied() {
+        let printed = format!("{DB}createdAt: 2026-11-21T08:24:13Z\n");
+        assert_eq!(apply(&printed), apply(DB));
+    }
+
+    #[test]
+    fn a_mistake_is_told_by_its_field() {
+        for (from, to, field) in [
+            ("pathPattern", "pathpattern", "pathPattern"),
+            ("^spiffe://", "https://", "spiffeidPattern"),
+            ("production/.*", "production/(", "pathPattern"),
+            ("- write", "- wirte", "permissions"),
+        ] {
+            let error = apply(&DB.replace(from, to)).expect_err(to).to_string();
+            assert!(error.contains(field), "{error}");
+        }
     }
 }

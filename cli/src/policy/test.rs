@@ -1,8 +1,8 @@
 //! `spike policy test`.
 
-use spike_core::{SpiffeId, wire::v2::access::CheckRequest};
+use spike_core::{SpiffeId, policy::Permission, wire::v2::access::CheckRequest};
 
-use super::permission::Permission;
+use super::spec;
 use crate::{
     context::Context,
     error::{CliError, Exit},
@@ -20,8 +20,8 @@ pub(crate) struct Args {
     spiffe_id: SpiffeId,
     /// Where: a secret's path or a reserved one, such as spike/system/acl.
     path: String,
-    /// What: all of these must be granted.
-    #[arg(required = true, value_enum, value_delimiter = ',', value_name = "PERMISSION")]
+    /// What: read, write, list, execute or super; all of them must be granted.
+    #[arg(required = true, value_delimiter = ',', value_name = "PERMISSION")]
     permissions: Vec<Permission>,
     #[command(flatten)]
     format: FormatFlag,
@@ -39,7 +39,7 @@ impl Args {
         let question = CheckRequest {
             spiffe_id: self.spiffe_id.to_string(),
             path: self.path,
-            permissions: Permission::names(&self.permissions),
+            permissions: spec::names(&self.permissions),
         };
         let doing = Doing::new("test", format!("access to {}", question.path));
         let answer =

@@ -82,14 +82,14 @@ fn write_file(to: &mut String, file: &File, paint: Paint) -> fmt::Result {
     let verdict = if file.clean { paint.good("as written") } else { paint.bad("CHANGED") };
     writeln!(
         to,
-        "{}: {verdict}, {} lines, the last is number {}",
+        "{}: {verdict}; lines: {}, last number: {}",
         file.name, file.lines, file.last_seq
     )?;
     match (&file.signed_until, file.signatures_checked) {
         (_, false) => writeln!(to, "  no --key given: signatures were not checked")?,
         (None, true) => writeln!(to, "  no signed head: nothing proves who wrote it")?,
         (Some(time), true) => {
-            writeln!(to, "  signed until {time}; {} lines after that are not", file.unsigned)?;
+            writeln!(to, "  signed until {time}; lines after that: {}", file.unsigned)?;
         }
     }
     if let Some(number) = file.continues_after {

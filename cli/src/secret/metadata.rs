@@ -27,7 +27,7 @@ pub(crate) struct Args {
     format: FormatFlag,
 }
 
-const EXAMPLES: &str = "\
+pub(super) const EXAMPLES: &str = "\
 Examples:
   spike secret metadata get tenants/acme/db
   spike secret metadata get tenants/acme/db -f json | jq .metadata.currentVersion";

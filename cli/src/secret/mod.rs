@@ -12,6 +12,13 @@ use clap::Subcommand;
 
 use crate::{context::Context, error::CliError};
 
+/// Of the group's help.
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  spike secret put tenants/acme/db user=root password=@password.txt
+  spike secret get tenants/acme/db password
+  spike secret list";
+
 /// Commands for secrets.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -21,7 +28,7 @@ pub(crate) enum Command {
     Delete(delete::Args),
     Undelete(undelete::Args),
     /// Manage secret metadata.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = metadata::EXAMPLES)]
     Metadata(metadata::Command),
 }
 
