@@ -46,7 +46,7 @@ impl Home {
     }
 
     pub(super) fn socket_of(&self, identity: &str) -> PathBuf {
-        self.identities().join(format!("{identity}.sock"))
+        spike_authority::dev::socket_path(&self.identities(), identity)
     }
 
     /// The identities that were added by hand.
