@@ -26,7 +26,7 @@ pub const SIZE_LIMIT: usize = 1 << 20;
 const CACHE_LIMIT: usize = 1 << 16;
 
 /// How deep groups and repetitions may nest. Go allows 1000; the stack is the limit here.
-const MAX_DEPTH: u32 = 250;
+pub const MAX_DEPTH: u32 = 250;
 
 /// The highest count of a repetition, and of all repetitions around one expression. RE2's limit.
 const MAX_REPEAT: u32 = 1000;

@@ -1,7 +1,7 @@
 //! What goes over the wire: SPIKE's protocol ([`v1`]) and our own ([`v2`]).
 //!
-//! SPIKE is written in Go, and its clients rely on what Go's `encoding/json` does: [`decode`] and
-//! [`encode`] do the same, to the byte. The types carry what was sent and nothing more: a field is
+//! SPIKE is written in Go, and its clients rely on what Go's `encoding/json` does: [`decode()`] and
+//! [`encode()`] do the same, to the byte. The types carry what was sent and nothing more: a field is
 //! parsed into a domain type by whoever uses it, so that an answer can be chosen per field.
 //!
 //! Secrets are decoded straight into buffers that wipe themselves, and encoded into one.

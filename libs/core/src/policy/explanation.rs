@@ -7,7 +7,7 @@ use super::{Decision, Permissions, PolicyName};
 /// A decision and how every policy contributed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation<'a> {
-    /// As [`PolicySet::decide`] says.
+    /// As [`super::PolicySet::decide`] says.
     pub decision: Decision<'a>,
     /// The policies that match the identity or the path, by name.
     pub considered: Vec<Considered<'a>>,
