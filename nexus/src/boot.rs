@@ -1,15 +1,37 @@
 //! How a Nexus comes by its root key, keeps the Keepers whole, and gets the key back after a loss.
+//!
+//! Decisions are pure functions of what was observed (`plan`, `rollback`, [`spike_seal::KeyRing`]);
+//! the rest of this module observes and carries out. Nothing here serves a request, and nothing
+//! here ever makes a second root key for a store that had one: in doubt it stays sealed and says
+//! why.
+
+mod bootstrap;
+mod journal;
+mod keepers;
+mod plan;
+mod recovery;
+mod rehydrate;
+mod rollback;
+mod site;
+mod start;
 
 use std::{sync::Arc, time::Duration};
 
+use rand::{rand_core::UnwrapErr, rngs::SysRng};
 use spike_audit::Log;
-use spike_core::{ClusterId, Quorum, Roles, ShareIndex, wire::v2::status::Keeper};
+use spike_client::ClientError;
+use spike_core::{ClusterId, Quorum, Roles, ShareIndex, wire::v2::status::Keeper as KeeperStatus};
 use spike_identity::Identity;
 use spike_seal::Shard;
 use spike_store::{Call, Store};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use self::{
+    keepers::Peer,
+    recovery::Collected,
+    site::{Pace, Site},
+};
 use crate::{
     app::Watermark,
     keys::{Keys, Reason},
@@ -32,10 +54,10 @@ pub struct Inputs {
     pub keys: Keys,
     /// The policy counter to compare and to raise.
     pub watermark: Watermark,
-    /// Ours.
-    pub identity: Identity,
     /// What is done with keys is said there, before it counts.
     pub audit: Log,
+    /// Ours.
+    pub identity: Identity,
     /// Who is who.
     pub roles: Roles,
     /// By shard index.
@@ -65,8 +87,14 @@ pub enum BootError {
     #[error("this Nexus has its root key")]
     AlreadyInitialized,
     /// Not now.
-    #[error("{}", .0.message)]
+    #[error("{}: {}", .0.code, .0.message)]
     NotReady(Reason),
+}
+
+impl From<Reason> for BootError {
+    fn from(reason: Reason) -> Self {
+        Self::NotReady(reason)
+    }
 }
 
 /// How far a one-by-one restore is.
@@ -82,62 +110,120 @@ pub struct Progress {
 
 /// Everything around the root key.
 pub struct Boot {
-    inputs: Inputs,
+    site: Site,
+    origin: Origin,
+    recipients: Vec<String>,
+    collected: Collected,
 }
 
 impl Boot {
-    /// Does nothing yet.
-    pub fn new(inputs: Inputs) -> Self {
-        Self { inputs }
+    /// Nothing is read or connected yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Url`] for a Keeper's URL that can't be used.
+    pub fn new(inputs: Inputs) -> Result<Self, ClientError> {
+        let keepers = Peer::all(&inputs.identity, &inputs.roles, inputs.keepers)?;
+        let site = Site {
+            store: inputs.store,
+            keys: inputs.keys,
+            watermark: inputs.watermark,
+            keepers,
+            instance: inputs.roles.instance,
+            quorum: inputs.quorum,
+            generation: inputs.generation,
+            interval: inputs.interval,
+            pace: Pace::USUAL,
+            expected_cluster: inputs.expected_cluster,
+            board: keepers::Board::default(),
+            journal: Arc::new(inputs.audit),
+        };
+        let (origin, recipients) = (inputs.origin, inputs.recipients);
+        Ok(Self { site, origin, recipients, collected: Collected::default() })
     }
 
     /// Gets the keys, then keeps the Keepers whole, until `stop`.
     pub async fn run(&self, stop: CancellationToken) {
-        let _ = &self.inputs;
-        stop.cancelled().await;
+        let work = async {
+            match self.origin {
+                Origin::Fresh => start::fresh(&self.site, &mut system_random()).await,
+                Origin::Keepers => start::until_open(&self.site).await,
+            }
+            if self.origin == Origin::Keepers {
+                rehydrate::forever(&self.site).await;
+            }
+        };
+        stop.run_until_cancelled(work).await;
     }
 
-    /// Makes the root key, exactly once per cluster.
-    #[expect(clippy::unused_async, reason = "talks to store and Keepers")]
+    /// Makes the root key, exactly once per cluster; fine if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`BootError::NotReady`] names what is in the way and the remedy; nothing was made then, or
+    /// only a claim that the next run takes over.
     pub async fn bootstrap(&self) -> Result<(), BootError> {
-        unimplemented!()
+        if !self.recipients.is_empty() {
+            let text = "SPIKE_BOOTSTRAP_RECIPIENTS is not supported yet: leave it unset";
+            return Err(BootError::BadRequest(text.to_owned()));
+        }
+        let outcome = bootstrap::run(&self.site, &mut system_random()).await?;
+        tracing::info!(?outcome, "bootstrapped");
+        Ok(())
     }
 
-    /// The recovery shards.
-    #[expect(clippy::unused_async, reason = "talks to the store")]
-    pub async fn recover(&self, _call: &Call) -> Result<Vec<Shard>, BootError> {
-        unimplemented!()
+    /// The recovery shards: made at the first call, the same ones ever after.
+    pub async fn recover(&self, call: &Call) -> Result<Vec<Shard>, BootError> {
+        recovery::recover(&self.site, call, &mut system_random()).await
     }
 
-    /// Takes one recovery shard.
-    #[expect(clippy::unused_async, reason = "talks to store and Keepers")]
+    /// Takes one recovery shard. The shards of one restore must reach the same replica.
     pub async fn restore_one(
         &self,
-        _call: &Call,
-        _index: ShareIndex,
-        _shard: &[u8; 32],
+        call: &Call,
+        index: ShareIndex,
+        shard: &[u8; 32],
     ) -> Result<Progress, BootError> {
-        unimplemented!()
+        recovery::restore_one(&self.site, &self.collected, call, Shard::received(index, shard))
+            .await
     }
 
     /// Takes all recovery shards.
-    #[expect(clippy::unused_async, reason = "talks to store and Keepers")]
     pub async fn restore_all(
         &self,
-        _call: &Call,
-        _shards: Vec<Shard>,
+        call: &Call,
+        shards: Vec<Shard>,
     ) -> Result<Progress, BootError> {
-        unimplemented!()
+        recovery::restore_all(&self.site, &self.collected, call, &shards).await
     }
 
-    /// What each Keeper said last, by index.
-    pub fn keepers(&self) -> Vec<Keeper> {
-        Vec::new()
+    /// Forgets the shards that [`Boot::restore_one`] took so far.
+    pub fn reset_restore(&self) {
+        self.collected.reset();
     }
 
-    /// Raises ring and manifest above the Keepers' witness.
-    #[expect(clippy::unused_async, reason = "talks to store and Keepers")]
-    pub async fn accept_rollback(&self, _call: &Call) -> Result<(u64, u64), BootError> {
-        unimplemented!()
+    /// Raises ring and manifest above the Keepers' witness; returns their new counters.
+    pub async fn accept_rollback(&self, call: &Call) -> Result<(u64, u64), BootError> {
+        rollback::accept(&self.site, call, &mut system_random()).await
+    }
+
+    /// What is known of the Keepers, by index.
+    pub fn keepers(&self) -> Vec<KeeperStatus> {
+        self.site.board.of(&self.site.keepers)
+    }
+
+    /// What someone should look at though this Nexus serves.
+    pub fn advice(&self) -> Vec<Reason> {
+        self.site.keys.open().map_or_else(Vec::new, |unsealed| {
+            plan::advice(unsealed.ring.current(), self.site.quorum, self.site.keepers.len())
+        })
     }
 }
+
+/// The operating system's randomness. It blocks until there is some and then never fails.
+fn system_random() -> UnwrapErr<SysRng> {
+    UnwrapErr(SysRng)
+}
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let sink = own_file(config.audit.clone());
     let roles = [Role::Bootstrap, Role::Nexus];
     let parts = start::parts(&config, &roles, sink, &background, &tracker).await?;
-    let boot = Boot::new(parts.inputs(&config));
+    let boot = Boot::new(parts.inputs(&config))?;
 
     let done = stop.run_until_cancelled(boot.bootstrap()).await;
 

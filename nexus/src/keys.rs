@@ -1,11 +1,18 @@
 //! The keys of this process: sealed with a reason, or open.
+//!
+//! A ring is believed under the root key that this process holds and never if its revision is below
+//! the highest seen: a store that goes back is refused, not followed.
+
+mod ring;
 
 use std::{fmt, sync::Arc};
 
 use spike_core::Revision;
-use spike_seal::{KeyRing, RingKeys, RootKey, SealError};
+use spike_seal::{KeyRing, RingDocument, RingKeys, RootKey, SealError};
 use spike_store::{Call, Store, StoreError};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
+
+pub(crate) use ring::{RingRead, new_tag, ring_put};
 
 /// Why there are no keys, or why this Nexus can't do what it is asked: a stable code for machines
 /// and a sentence for people.
@@ -17,7 +24,15 @@ pub struct Reason {
     pub message: String,
 }
 
+impl Reason {
+    /// A code and its sentence.
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
 /// What a Nexus has once its root key was rebuilt.
+#[derive(Debug)]
 pub struct Unsealed {
     /// The ring, believed.
     pub ring: KeyRing,
@@ -25,6 +40,14 @@ pub struct Unsealed {
     pub keys: RingKeys,
     /// The root key.
     pub root: Arc<RootKey>,
+}
+
+impl Unsealed {
+    /// Believes a ring under a root.
+    pub(crate) fn new(ring: KeyRing, root: Arc<RootKey>) -> Result<Self, SealError> {
+        let keys = ring.open(&root)?;
+        Ok(Self { ring, keys, root })
+    }
 }
 
 /// Why the keys of a ring revision can't be had.
@@ -60,6 +83,8 @@ enum State {
 pub struct Keys {
     store: Arc<dyn Store>,
     state: watch::Sender<State>,
+    /// Of many requests that see a new ring, one reads it.
+    reading: Arc<Mutex<()>>,
 }
 
 impl fmt::Debug for Keys {
@@ -71,25 +96,35 @@ impl fmt::Debug for Keys {
 impl Keys {
     /// No keys yet, for this reason.
     pub fn sealed(store: Arc<dyn Store>, reason: Reason) -> Self {
-        Self { store, state: watch::Sender::new(State::Sealed(reason)) }
+        let state = watch::Sender::new(State::Sealed(reason));
+        Self { store, state, reading: Arc::default() }
     }
 
-    /// Replaces the reason, while sealed.
-    pub fn explain(&self, reason: Reason) {
-        self.state.send_if_modified(|state| {
-            let sealed = matches!(state, State::Sealed(_));
-            if sealed {
-                *state = State::Sealed(reason);
+    /// Replaces the reason, while sealed. True if it is another one than before.
+    pub fn explain(&self, reason: Reason) -> bool {
+        self.state.send_if_modified(|state| match state {
+            State::Sealed(before) if *before != reason => {
+                *before = reason;
+                true
             }
-            sealed
-        });
+            _ => false,
+        })
     }
 
-    /// From here on there are keys.
+    /// From here on there are keys. Keys of an older ring never replace those of a newer one.
     pub fn unseal(&self, unsealed: Unsealed) -> Arc<Unsealed> {
-        let unsealed = Arc::new(unsealed);
-        self.state.send_replace(State::Open(unsealed.clone()));
-        unsealed
+        let mut newest = Arc::new(unsealed);
+        self.state.send_if_modified(|state| match state {
+            State::Open(present) if present.ring.revision() >= newest.ring.revision() => {
+                newest = present.clone();
+                false
+            }
+            _ => {
+                *state = State::Open(newest.clone());
+                true
+            }
+        });
+        newest
     }
 
     /// The keys, if there are any.
@@ -126,15 +161,46 @@ impl Keys {
         }
     }
 
-    /// The keys of exactly this ring revision, read from the store if it moved.
-    #[expect(clippy::unused_async, reason = "reads the store once a ring can change")]
+    /// The keys of this ring revision or of a later one, read from the store if it moved.
+    ///
+    /// # Errors
+    ///
+    /// [`KeysError::RolledBack`] if `ring`, or what the store shows, is below what was seen;
+    /// [`KeysError::Ring`] if the store's ring isn't our root's.
     pub async fn at(&self, ring: Revision, call: &Call) -> Result<Arc<Unsealed>, KeysError> {
-        let _ = (&self.store, call);
-        let open = match &*self.state.borrow() {
-            State::Sealed(reason) => return Err(KeysError::Sealed(reason.clone())),
-            State::Open(unsealed) => unsealed.clone(),
+        let present = self.present()?;
+        let seen = present.ring.revision();
+        match ring.cmp(&seen) {
+            std::cmp::Ordering::Equal => Ok(present),
+            std::cmp::Ordering::Less => Err(KeysError::RolledBack { seen, found: ring }),
+            std::cmp::Ordering::Greater => self.read(ring, call).await,
+        }
+    }
+
+    async fn read(&self, wanted: Revision, call: &Call) -> Result<Arc<Unsealed>, KeysError> {
+        let _one = self.reading.lock().await;
+        let present = self.present()?;
+        if present.ring.revision() >= wanted {
+            return Ok(present);
+        }
+        let read = RingRead::from(&*self.store, call).await?;
+        let (found, ring) = match read.document? {
+            Some(RingDocument::Active(ring)) => (ring.revision(), Some(ring)),
+            Some(RingDocument::Claimed(claim)) => (claim.revision, None),
+            None => (Revision(0), None),
         };
-        let seen = open.ring.revision();
-        if ring == seen { Ok(open) } else { Err(KeysError::RolledBack { seen, found: ring }) }
+        match ring {
+            Some(ring) if found >= wanted => {
+                Ok(self.unseal(Unsealed::new(*ring, present.root.clone())?))
+            }
+            _ => Err(KeysError::RolledBack { seen: wanted, found }),
+        }
+    }
+
+    fn present(&self) -> Result<Arc<Unsealed>, KeysError> {
+        match &*self.state.borrow() {
+            State::Sealed(reason) => Err(KeysError::Sealed(reason.clone())),
+            State::Open(unsealed) => Ok(unsealed.clone()),
+        }
     }
 }

@@ -106,7 +106,7 @@ async fn serve(
     let mut registry = Registry::default();
     parts.store = Arc::new(Measured::new(parts.store, StoreMetrics::register(&mut registry)));
     let metrics = Metrics::register(&mut registry, &parts);
-    let nexus = assemble(config, &parts, metrics, &ends.draining);
+    let nexus = assemble(config, &parts, metrics, &ends.draining)?;
 
     let probes = Probes::new(nexus.clone(), Finished::new(registry));
     let shown = nexus.clone();
@@ -149,7 +149,7 @@ fn assemble(
     parts: &Parts,
     metrics: Metrics,
     draining: &CancellationToken,
-) -> Arc<Nexus> {
+) -> anyhow::Result<Arc<Nexus>> {
     let app = App::new(
         parts.store.clone(),
         parts.keys.clone(),
@@ -157,10 +157,10 @@ fn assemble(
         parts.watermark.clone(),
         config.bounds,
     );
-    Arc::new(Nexus {
+    Ok(Arc::new(Nexus {
         app,
         keys: parts.keys.clone(),
-        boot: Arc::new(Boot::new(parts.inputs(config))),
+        boot: Arc::new(Boot::new(parts.inputs(config))?),
         roles: config.roles.clone(),
         mode: config.mode,
         store_kind: stores::kind(&config.store),
@@ -170,7 +170,7 @@ fn assemble(
         audit: parts.audit.clone(),
         work: TaskTracker::new(),
         draining: draining.clone(),
-    })
+    }))
 }
 
 /// Everything that goes on beside requests, until the end.

@@ -61,6 +61,6 @@ pub enum SealError {
     #[error("the {0} was tampered with")]
     Forged(&'static str),
     /// The store returned a row whose columns contradict its authenticated bytes.
-    #[error("the head's {0} differs from its authenticated bytes")]
+    #[error("the store's {0} differs from the authenticated bytes")]
     Contradiction(&'static str),
 }

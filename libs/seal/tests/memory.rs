@@ -1,5 +1,4 @@
 //! Keys are where they should be, and gone when they should be: read from this process's own memory.
-
 #![allow(clippy::indexing_slicing, reason = "a test may")]
 
 mod support;

@@ -6,7 +6,9 @@ mod support;
 
 use proptest::prelude::*;
 use spike_core::{ClusterId, Quorum, ShareIndex};
-use spike_seal::{Claim, KeyRing, Opened, Refused, RootKey, SealError, Shard, Source, WhyRefused};
+use spike_seal::{
+    Claim, KeyRing, Opened, Refused, RingDocument, RootKey, SealError, Shard, Source, WhyRefused,
+};
 use support::{Cluster, cluster, quorum, rng};
 
 fn index(of: u8) -> ShareIndex {
@@ -200,13 +202,13 @@ fn a_ring_whose_digests_were_replaced_gives_the_wrong_root() {
 }
 
 fn document(ring: &KeyRing) -> Vec<u8> {
-    spike_seal::RingDocument::Active(Box::new(ring.clone())).encode()
+    RingDocument::Active(Box::new(ring.clone())).encode()
 }
 
 fn decoded(text: &str) -> KeyRing {
-    match spike_seal::RingDocument::decode(text.as_bytes()) {
-        Ok(spike_seal::RingDocument::Active(ring)) => *ring,
-        other => panic!("an active ring, not {other:?}"),
+    match RingDocument::decode(text.as_bytes()) {
+        Ok(RingDocument::Active(ring)) => *ring,
+        other => unreachable!("an active ring, not {other:?}"),
     }
 }
 

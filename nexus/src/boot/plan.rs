@@ -1,0 +1,123 @@
+//! What to do about a Keeper, decided from the ring and from what the Keeper says it holds. Pure.
+
+use spike_core::{
+    ClusterId, Quorum, SetId,
+    wire::v2::shard::{SetRole, StatusResponse, Witness},
+};
+use spike_seal::{KeyRing, ShardSet};
+
+use super::keepers::{digest_of, holds};
+use crate::keys::Reason;
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Give it its shard of the current set.
+    Put,
+    /// Have it commit the current set, which it holds as pending; or tell it a newer witness, which
+    /// committing a committed set does without moving a shard.
+    Commit,
+    /// Have it forget a set that the ring doesn't name.
+    Forget(SetId),
+}
+
+/// What to do about one Keeper, and what is wrong with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub(super) steps: Vec<Step>,
+    pub(super) flaw: Option<&'static str>,
+}
+
+/// Of a Keeper that answers for another secrets store.
+pub(super) const FOREIGN: &str =
+    "it holds shards of another cluster and none of ours; if they are of no use, restart it";
+/// Of a Keeper whose shard isn't the ring's.
+pub(super) const WRONG_DIGEST: &str =
+    "its shard of the current set is not the one that the key ring names; restart it";
+/// Of a Keeper that knows of a later set.
+pub(super) const AHEAD: &str =
+    "it holds another set of this or of a later epoch than the key ring's";
+
+/// Makes one Keeper whole: what is missing is put, what is pending is committed, what the ring no
+/// longer names is dropped.
+pub(super) fn rehydrate(ring: &KeyRing, status: &StatusResponse, witness: Witness) -> Plan {
+    let (cluster, set) = (ring.cluster(), ring.current());
+    if status.sets.iter().any(|held| held.cluster_id != cluster) {
+        return Plan { steps: Vec::new(), flaw: Some(FOREIGN) };
+    }
+    let mut plan = match held_as(status, set) {
+        Some(_) if !has_digest(status, set) => Plan::flawed(WRONG_DIGEST),
+        Some(SetRole::Current) if status.witness.max(witness) == status.witness => Plan::default(),
+        Some(SetRole::Current | SetRole::Pending) => Plan::one(Step::Commit),
+        Some(SetRole::Previous) => Plan::flawed(AHEAD),
+        None if current_epoch(status).is_some_and(|epoch| epoch >= set.epoch) => {
+            Plan::flawed(AHEAD)
+        }
+        None if set.quorum.has(status.index) => Plan::one(Step::Put),
+        None => Plan::default(),
+    };
+    if plan.flaw.is_none() {
+        plan.steps.extend(unnamed(ring, status).map(Step::Forget));
+    }
+    plan
+}
+
+impl Plan {
+    fn one(step: Step) -> Self {
+        Self { steps: vec![step], flaw: None }
+    }
+
+    const fn flawed(flaw: &'static str) -> Self {
+        Self { steps: Vec::new(), flaw: Some(flaw) }
+    }
+}
+
+fn held_as(status: &StatusResponse, set: &ShardSet) -> Option<SetRole> {
+    status.sets.iter().find(|held| held.set_id == set.id).map(|held| held.role)
+}
+
+fn has_digest(status: &StatusResponse, set: &ShardSet) -> bool {
+    let digest = digest_of(set, status.index);
+    let mut held = status.sets.iter().filter(|held| held.set_id == set.id);
+    held.all(|held| Some(held.digest) == digest)
+}
+
+fn current_epoch(status: &StatusResponse) -> Option<u32> {
+    status.sets.iter().find(|held| held.role == SetRole::Current).map(|held| held.epoch)
+}
+
+/// A Keeper never forgets its current set, it only replaces it.
+fn unnamed(ring: &KeyRing, status: &StatusResponse) -> impl Iterator<Item = SetId> {
+    let named: Vec<SetId> = ring.set_ids().collect();
+    let held = status.sets.iter().filter(|held| held.role != SetRole::Current);
+    held.map(|held| held.set_id).filter(move |id| !named.contains(id))
+}
+
+/// True if any Keeper has a committed set: then a root key was made once, whatever the store says.
+pub(super) fn any_committed<'a>(statuses: impl IntoIterator<Item = &'a StatusResponse>) -> bool {
+    let mut sets = statuses.into_iter().flat_map(|status| &status.sets);
+    sets.any(|held| held.role != SetRole::Pending)
+}
+
+/// True if the Keeper holds the set so that a commit makes it current, or it is that already.
+pub(super) fn is_in_place(status: &StatusResponse, cluster: ClusterId, set: &ShardSet) -> bool {
+    [SetRole::Pending, SetRole::Current].into_iter().any(|role| holds(status, cluster, set, role))
+}
+
+/// Where the environment wants something else than what is in force.
+pub(super) fn advice(current: &ShardSet, wanted: Quorum, keepers: usize) -> Vec<Reason> {
+    let mut advice = Vec::new();
+    if current.quorum != wanted {
+        let text = format!(
+            "the key ring is split {}, the environment wants {wanted}: a re-share is needed",
+            current.quorum
+        );
+        advice.push(Reason::new("reshare_needed", text));
+    }
+    if keepers < usize::from(current.quorum.shares()) {
+        let shares = current.quorum.shares();
+        let text = format!("{keepers} Keepers are known, the key ring has {shares} shares");
+        advice.push(Reason::new("keepers_missing", text));
+    }
+    advice
+}

@@ -1,0 +1,120 @@
+//! A store that is older than what was seen of it: found, refused, and accepted only when told to.
+
+use std::sync::Arc;
+
+use rand::CryptoRng;
+use spike_core::{Revision, wire::v2::shard::Witness};
+use spike_seal::{KeyRing, RingDocument, SealError};
+use spike_store::{Call, Epochs, Generation, Kind, Names, StoreError};
+
+use super::{
+    BootError,
+    keepers::{look, witness},
+    site::{Site, unavailable},
+    start,
+};
+use crate::{
+    app::Manifest,
+    keys::{Reason, Unsealed, new_tag, ring_put},
+};
+
+/// Compares the store with what the Keepers were told, each counter by itself.
+///
+/// The generation is the store's own word; a store that overstates it shows a manifest that doesn't
+/// fit, which is found when the policies are read.
+pub(super) fn check(
+    ring: Revision,
+    generation: Generation,
+    witness: Witness,
+) -> Result<(), Reason> {
+    let older = |what, found: u64, seen: u64| {
+        (found < seen).then(|| format!("{what} went back from {seen} to {found}"))
+    };
+    let older = older("the key ring", ring.0, witness.ring)
+        .or_else(|| older("the policies", generation.counter, witness.policies));
+    older.map_or(Ok(()), |what| {
+        let remedy =
+            "restore the newest backup, or take the loss: `spike operator accept-rollback`";
+        Err(Reason::new("store_rolled_back", format!("{what}: {remedy}")))
+    })
+}
+
+/// Takes the store as it is: rewrites ring and manifest with counters above everything seen.
+pub(super) async fn accept(
+    site: &Site,
+    call: &Call,
+    random: &mut (impl CryptoRng + Send),
+) -> Result<(u64, u64), BootError> {
+    let (epochs, ring) = site.active(call).await?;
+    let (unsealed, seen) = believed(site, *ring).await?;
+    if check(unsealed.ring.revision(), epochs.generation, seen).is_ok() {
+        let text = "the store is not older than anyone has seen: there is nothing to accept";
+        return Err(BootError::BadRequest(text.to_owned()));
+    }
+    let manifest = manifest(site, call, &unsealed, epochs).await?;
+
+    let raised = unsealed.ring.raised_above(&unsealed.root, Revision(seen.ring));
+    let next = manifest.raised_above(seen.policies, random);
+    let (ring_counter, policies) = (raised.revision().0, next.generation().counter);
+    let after = Unsealed::new(raised, unsealed.root.clone()).map_err(|e| forged(&e))?;
+    let expect = Some(Revision(manifest.generation().counter));
+    let puts = [
+        ring_put(&active(&after.ring), Some(&active(&unsealed.ring)), new_tag(random)),
+        next.put(&after.keys, random, expect).map_err(|e| forged(&e))?,
+    ];
+    let what = format!("ring revision {ring_counter}, policy counter {policies}");
+    site.journal.write("keys.acceptRollback", what).await?;
+    site.write(Some(epochs), &puts).await.map_err(changed)?;
+    site.keys.unseal(after);
+    site.watermark.raise(policies);
+    tracing::warn!(ring = ring_counter, policies, "accepted a store that was rolled back");
+    Ok((ring_counter, policies))
+}
+
+/// The ring, believed under the root that is at hand or that the Keepers still hold; and the highest
+/// counters that they or this process have seen.
+async fn believed(site: &Site, ring: KeyRing) -> Result<(Unsealed, Witness), BootError> {
+    if let Some(open) = site.keys.open() {
+        let told = witness(&look(&site.keepers).await);
+        let own = site.witness(open.ring.revision());
+        let unsealed = Unsealed::new(ring, open.root.clone()).map_err(|e| forged(&e))?;
+        return Ok((unsealed, told.max(own)));
+    }
+    let rebuilt = start::rebuild(site, &ring).await?;
+    let unsealed = Unsealed::new(ring, Arc::new(rebuilt.opened.root)).map_err(|e| forged(&e))?;
+    Ok((unsealed, rebuilt.witness))
+}
+
+async fn manifest(
+    site: &Site,
+    call: &Call,
+    unsealed: &Unsealed,
+    epochs: Epochs,
+) -> Result<Manifest, BootError> {
+    let listed = site.store.load(call, Kind::Manifest, Names::All).await;
+    let listed = listed.map_err(|error| unavailable(&error))?;
+    if listed.epochs != epochs {
+        return Err(changed(StoreError::Stale { epochs: listed.epochs }));
+    }
+    let document = listed.value.first().ok_or_else(|| {
+        Reason::new("store_rolled_back", "the store has a key ring but no policy manifest")
+    })?;
+    Manifest::open(&unsealed.keys, document).map_err(|error| forged(&error))
+}
+
+fn active(ring: &KeyRing) -> RingDocument {
+    RingDocument::Active(Box::new(ring.clone()))
+}
+
+fn forged(error: &SealError) -> BootError {
+    Reason::new("ring_forged", error.to_string()).into()
+}
+
+fn changed(error: StoreError) -> BootError {
+    match error {
+        StoreError::Stale { .. } | StoreError::DocumentConflict { .. } => {
+            Reason::new("contended", "the store changed in the meantime: try again").into()
+        }
+        error => unavailable(&error).into(),
+    }
+}

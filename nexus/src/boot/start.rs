@@ -1,0 +1,209 @@
+//! The start of a Nexus: from the Keepers' shards to open keys, or to a reason why not.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, stream::FuturesUnordered};
+use rand::{CryptoRng, RngExt};
+use spike_core::{
+    ClusterId,
+    wire::v2::shard::{GetRequest, SetRole, StatusResponse, Witness},
+};
+use spike_seal::{Claim, KeyRing, Opened, RingDocument, RootKey, SealError, Shard};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{
+    keepers::{Peer, Seen, holds},
+    rollback,
+    site::{Site, unavailable},
+};
+use crate::{
+    app::Manifest,
+    keys::{Reason, Unsealed, new_tag, ring_put},
+};
+
+/// Tries until this Nexus has its keys, be it from here or from recovery shards.
+pub(super) async fn until_open(site: &Site) {
+    let mut pause = site.pace.first_attempt;
+    loop {
+        let attempt = tokio::select! {
+            biased;
+            _ = site.keys.opened() => return,
+            attempt = attempt(site) => attempt,
+        };
+        match attempt {
+            Ok(unsealed) => {
+                let ring = site.keys.unseal(unsealed).ring.revision();
+                tracing::info!(%ring, "opened the key ring");
+                return;
+            }
+            Err(reason) => {
+                let (code, message) = (reason.code, reason.message.clone());
+                if site.keys.explain(reason) {
+                    tracing::warn!(code, "sealed: {message}");
+                }
+            }
+        }
+        let jitter = 0.5 + rand::rng().random::<f64>() / 2.0;
+        tokio::select! {
+            _ = site.keys.opened() => return,
+            () = sleep(pause.mul_f64(jitter)) => {}
+        }
+        pause = pause.mul_f64(1.5).min(site.pace.attempt);
+    }
+}
+
+/// One attempt: ring, shards, root, MAC, witness.
+async fn attempt(site: &Site) -> Result<Unsealed, Reason> {
+    let (epochs, ring) = site.active(&site.call(None)).await?;
+    let rebuilt = rebuild(site, &ring).await?;
+    rollback::check(ring.revision(), epochs.generation, rebuilt.witness)?;
+    site.journal.write("keys.open", ring.current().id.to_string()).await?;
+    site.watermark.raise(rebuilt.witness.policies);
+    Ok(Unsealed { ring: *ring, keys: rebuilt.opened.keys, root: Arc::new(rebuilt.opened.root) })
+}
+
+/// A root that was put together, and what the Keepers remember.
+pub(super) struct Rebuilt {
+    pub(super) opened: Opened,
+    pub(super) witness: Witness,
+}
+
+/// Asks all Keepers for their shards and puts the root together.
+pub(super) async fn rebuild(site: &Site, ring: &KeyRing) -> Result<Rebuilt, Reason> {
+    let gathered = gather(site, ring).await;
+    let opened = ring.rebuild(&gathered.shards).map_err(|error| explain(&error, &gathered))?;
+    // The shards of a previous root open the previous keys, but not this ring.
+    ring.open(&opened.root).map_err(|error| explain(&error, &gathered))?;
+    Ok(Rebuilt { opened, witness: gathered.witness })
+}
+
+/// What came of asking.
+#[derive(Default)]
+struct Gathered {
+    shards: Vec<Shard>,
+    witness: Witness,
+    /// Each names a Keeper.
+    flaws: Vec<String>,
+}
+
+/// Asks all Keepers at once, and stops waiting soon after there are enough good shards.
+async fn gather(site: &Site, ring: &KeyRing) -> Gathered {
+    let mut asked: FuturesUnordered<_> =
+        site.keepers.iter().map(|peer| async move { (peer, answer(peer, ring).await) }).collect();
+    let enough = usize::from(ring.current().quorum.threshold());
+    let mut gathered = Gathered::default();
+    let mut silent: Vec<&Peer> = site.keepers.iter().collect();
+    let mut deadline = Instant::now() + site.pace.ask;
+    loop {
+        let next = tokio::select! {
+            next = asked.next() => next,
+            () = sleep_until(deadline) => None,
+        };
+        let Some((peer, answer)) = next else { break };
+        silent.retain(|other| other.index != peer.index);
+        note(site, ring, peer, answer, &mut gathered);
+        if gathered.shards.len() >= enough {
+            deadline = deadline.min(Instant::now() + site.pace.grace);
+        }
+    }
+    for peer in silent {
+        let flaw = "no answer in time".to_owned();
+        gathered.flaws.push(format!("{}: {flaw}", peer.name()));
+        site.board.note(peer, Seen { status: None, flaw: Some(flaw), current: false });
+    }
+    gathered
+}
+
+/// What one Keeper says of itself, and its shard.
+struct Answer {
+    status: Result<StatusResponse, String>,
+    shard: Result<[u8; 32], String>,
+}
+
+async fn answer(peer: &Peer, ring: &KeyRing) -> Answer {
+    let (status, shard) = tokio::join!(peer.status(), shard_of(peer, ring));
+    Answer { status, shard }
+}
+
+/// The Keeper's shard of the current set, or else of the previous one.
+async fn shard_of(peer: &Peer, ring: &KeyRing) -> Result<[u8; 32], String> {
+    let sets = std::iter::once(ring.current().id).chain(ring.previous().map(|side| side.set.id));
+    let mut result = Err(String::new());
+    for set_id in sets {
+        let which = GetRequest { cluster_id: ring.cluster(), set_id, witness: None };
+        result = peer.in_time(peer.keeper.get(&which)).await;
+        if result.is_ok() {
+            break;
+        }
+    }
+    let held = result?;
+    held.shard.as_slice().try_into().map_err(|_| "its shard is not 32 bytes long".to_owned())
+}
+
+/// Takes one Keeper's answer: a good shard is kept, a bad one is named and never used.
+fn note(site: &Site, ring: &KeyRing, peer: &Peer, answer: Answer, gathered: &mut Gathered) {
+    let Answer { status, shard } = answer;
+    let shard = shard.map(|bytes| Shard::received(peer.index, &bytes)).and_then(|shard| {
+        let refused = ring.refuse(std::slice::from_ref(&shard));
+        refused.first().map_or(Ok(shard), |refused| Err(refused.why.to_string()))
+    });
+    if let Ok(status) = &status {
+        gathered.witness = gathered.witness.max(status.witness);
+    }
+    let flaw = match shard {
+        Ok(shard) => {
+            gathered.shards.push(shard);
+            None
+        }
+        Err(why) => Some(status.as_ref().err().cloned().unwrap_or(why)),
+    };
+    gathered.flaws.extend(flaw.iter().map(|flaw| format!("{}: {flaw}", peer.name())));
+    let status = status.ok();
+    let current = status
+        .as_ref()
+        .is_some_and(|status| holds(status, ring.cluster(), ring.current(), SetRole::Current));
+    site.board.note(peer, Seen { status, flaw, current });
+}
+
+fn explain(error: &SealError, gathered: &Gathered) -> Reason {
+    match error {
+        SealError::NotEnoughShards { need, .. } => {
+            let have = gathered.shards.len();
+            let text = format!("{have} of {need} shards: {}", gathered.flaws.join("; "));
+            Reason::new("not_enough_keepers", text)
+        }
+        other => Reason::new("ring_forged", other.to_string()),
+    }
+}
+
+/// Memory mode: a ring and a root of this process, gone with it.
+pub(super) async fn fresh(site: &Site, random: &mut (impl CryptoRng + Send)) {
+    match make(site, random).await {
+        Ok(unsealed) => {
+            site.keys.unseal(unsealed);
+            tracing::warn!("memory mode: everything is lost when this process ends");
+        }
+        Err(reason) => {
+            tracing::error!(code = reason.code, "sealed: {}", reason.message);
+            site.keys.explain(reason);
+        }
+    }
+}
+
+async fn make(site: &Site, random: &mut (impl CryptoRng + Send)) -> Result<Unsealed, Reason> {
+    let mut cluster = [0; 16];
+    random.fill_bytes(&mut cluster);
+    let cluster = site.expected_cluster.unwrap_or(ClusterId(cluster));
+    let root = RootKey::generate(random);
+    let claim = Claim::first(cluster, site.instance.clone(), site.quorum, site.generation);
+    let ring = claim.activate(&root, random);
+    let document = RingDocument::Active(Box::new(ring.clone()));
+
+    let broken = |error: SealError| Reason::new("ring_unreadable", error.to_string());
+    let unsealed = Unsealed::new(ring, Arc::new(root)).map_err(broken)?;
+    let manifest = Manifest::first(random).put(&unsealed.keys, random, None).map_err(broken)?;
+    let puts = [ring_put(&document, None, new_tag(random)), manifest];
+    site.journal.write("keys.make", unsealed.ring.current().id.to_string()).await?;
+    site.write(None, &puts).await.map_err(|error| unavailable(&error))?;
+    Ok(unsealed)
+}

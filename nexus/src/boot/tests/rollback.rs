@@ -1,0 +1,142 @@
+//! Promise P10, as far as whole stores go: an older one is refused, and taken only when told to.
+
+use bytes::Bytes;
+use rand::{SeedableRng, rngs::StdRng};
+use spike_core::{Revision, wire::v2::shard::Witness};
+use spike_store::{Document, DocumentPut, Documents, Generation, Kind, Names};
+
+use super::{
+    super::{BootError, recovery, rehydrate, rollback, site::Site, start},
+    world::World,
+};
+use crate::keys::KeysError;
+
+fn generation(counter: u64) -> Generation {
+    Generation { counter, tag: [1; 16] }
+}
+
+#[test]
+fn each_counter_is_compared_by_itself() {
+    let seen = Witness { ring: 5, policies: 9 };
+    let check = |ring, counter| rollback::check(Revision(ring), generation(counter), seen);
+    assert_eq!((check(5, 9), check(6, 10)), (Ok(()), Ok(())));
+    for (ring, counter, what) in
+        [(4, 9, "the key ring went back from 5 to 4"), (9, 8, "the policies went back from 9 to 8")]
+    {
+        let reason = check(ring, counter).expect_err("older");
+        assert_eq!(reason.code, "store_rolled_back");
+        assert!(reason.message.contains(what), "{}", reason.message);
+    }
+}
+
+async fn sealed(world: &World) -> &'static str {
+    let site = world.healthy();
+    let opening =
+        tokio::time::timeout(std::time::Duration::from_millis(300), start::until_open(&site));
+    assert!(opening.await.is_err(), "it opened");
+    site.keys.sealed_reason().expect("sealed").code
+}
+
+/// A store as it was before `since` happened: what a restored backup shows.
+async fn rolled_back(world: &mut World, since: impl AsyncFnOnce(&World)) {
+    let mut kept: Vec<(Kind, Document)> = Vec::new();
+    for kind in [Kind::Ring, Kind::Manifest] {
+        let seen = world.shared.store.load(&world.call(), kind, Names::All).await;
+        kept.extend(seen.expect("it answers").value.into_iter().map(|document| (kind, document)));
+    }
+    since(world).await;
+    world.shared = std::sync::Arc::default();
+    let puts =
+        kept.into_iter().map(|(kind, document)| DocumentPut { kind, expect: None, document });
+    let restored = world.shared.store.change(&world.call(), puts.collect(), Vec::new()).await;
+    restored.expect("a restored backup");
+}
+
+async fn recover(world: &World) -> Site {
+    let site = world.nexus().await;
+    let mut random = StdRng::seed_from_u64(1);
+    recovery::recover(&site, &world.call(), &mut random).await.expect("recovery shards");
+    rehydrate::round(&site).await.expect("the Keepers are told");
+    site
+}
+
+#[tokio::test]
+async fn a_starting_nexus_refuses_a_store_that_is_older_than_the_keepers_know() {
+    let mut world = World::bootstrapped(3, 2).await;
+    rolled_back(&mut world, async |world| drop(recover(world).await)).await;
+    assert_eq!(world.keepers[0].told().ring, 3, "the ring with recovery shards");
+    assert_eq!(sealed(&world).await, "store_rolled_back");
+
+    world.keepers[0].restart();
+    world.keepers[1].remember(Witness::default());
+    assert_eq!(sealed(&world).await, "store_rolled_back", "one Keeper that remembers is enough");
+}
+
+#[tokio::test]
+async fn policies_that_went_back_are_refused_though_the_ring_did_not() {
+    let world = World::bootstrapped(3, 2).await;
+    world.keepers[2].remember(Witness { ring: 0, policies: 2 });
+    assert_eq!(sealed(&world).await, "store_rolled_back");
+}
+
+#[tokio::test]
+async fn a_nexus_that_has_its_keys_refuses_a_ring_that_goes_back() {
+    let mut world = World::bootstrapped(3, 2).await;
+    let mut nexus = None;
+    rolled_back(&mut world, async |world| nexus = Some(recover(world).await)).await;
+    let nexus = nexus.expect("it ran");
+    let gone_back = nexus.keys.at(Revision(2), &world.call()).await;
+    let expected = (Revision(3), Revision(2));
+    assert!(
+        matches!(gone_back, Err(KeysError::RolledBack { seen, found }) if (seen, found) == expected)
+    );
+}
+
+#[tokio::test]
+async fn an_accepted_store_is_above_everything_that_was_seen() {
+    let mut world = World::bootstrapped(3, 2).await;
+    rolled_back(&mut world, async |world| drop(recover(world).await)).await;
+    world.keepers[1].remember(Witness { ring: 7, policies: 20 });
+
+    let site = world.healthy();
+    let mut random = StdRng::seed_from_u64(1);
+    let accepted = rollback::accept(&site, &world.call(), &mut random).await.expect("accepted");
+    assert_eq!(accepted, (8, 21));
+    let open = site.keys.open().expect("it opened itself");
+    assert_eq!((open.ring.revision(), site.watermark.get()), (Revision(8), 21));
+    assert!(world.shared.diary().contains(&"keys.acceptRollback"));
+
+    rehydrate::round(&site).await.expect("the Keepers are told");
+    assert_eq!(world.keepers[0].told(), Witness { ring: 8, policies: 21 });
+    world.nexus().await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_not_older_has_nothing_to_accept() {
+    let world = World::bootstrapped(3, 2).await;
+    let (site, mut random) = (world.nexus().await, StdRng::seed_from_u64(1));
+    let refused = rollback::accept(&site, &world.call(), &mut random).await;
+    assert!(matches!(refused, Err(BootError::BadRequest(_))), "{refused:?}");
+    assert_eq!(world.ring_revision().await, 2);
+}
+
+/// Accepting takes an older store, never a forged one.
+#[tokio::test]
+async fn an_edited_ring_is_not_accepted() {
+    let mut world = World::bootstrapped(3, 2).await;
+    rolled_back(&mut world, async |world| drop(recover(world).await)).await;
+    let seen = world.shared.store.load(&world.call(), Kind::Ring, Names::All).await;
+    let ring = seen.expect("it answers").value.swap_remove(0);
+    let text = String::from_utf8(ring.bytes.to_vec()).expect("JSON");
+    let edited = text.replace("\"generation\":1", "\"generation\":2");
+    assert_ne!(edited, text);
+    let edited = edited.replace("\"revision\":2", "\"revision\":9");
+    let document = Document { revision: Revision(9), bytes: Bytes::from(edited), ..ring };
+    let put = DocumentPut { kind: Kind::Ring, expect: Some(Revision(2)), document };
+    world.shared.store.change(&world.call(), vec![put], Vec::new()).await.expect("only bytes");
+
+    let (site, mut random) = (world.healthy(), StdRng::seed_from_u64(1));
+    let refused = rollback::accept(&site, &world.call(), &mut random).await;
+    assert!(matches!(&refused, Err(BootError::NotReady(why)) if why.code == "ring_forged"));
+    assert_eq!(sealed(&world).await, "ring_forged");
+}

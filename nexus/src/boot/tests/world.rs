@@ -1,0 +1,133 @@
+//! A store, Keepers, and processes that work on them.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use rand::{SeedableRng, rngs::StdRng};
+use spike_core::{Quorum, ShareIndex};
+use spike_store::{Call, Documents, Kind, Names, Store};
+
+use super::{
+    super::{
+        bootstrap::{self, Outcome},
+        keepers::{Board, Peer},
+        site::{Pace, Site},
+        start,
+    },
+    fakes::{Diary, Memory, Opened, Process, Reached, Shared},
+};
+use crate::{
+    app::Watermark,
+    keys::{Keys, Reason},
+};
+
+pub(super) struct World {
+    pub(super) quorum: Quorum,
+    pub(super) shared: Arc<Shared>,
+    pub(super) keepers: Vec<Arc<Memory>>,
+    pub(super) pace: Pace,
+}
+
+/// Every wait is short: nothing here is slower than this process.
+pub(super) const HASTE: Pace = Pace {
+    store: Duration::from_secs(5),
+    write: Duration::from_millis(1),
+    ask: Duration::from_millis(200),
+    grace: Duration::from_millis(20),
+    first_attempt: Duration::from_millis(1),
+    attempt: Duration::from_millis(5),
+    overtaken: Duration::from_millis(100),
+    commits: Duration::from_secs(5),
+    look: Duration::from_millis(1),
+};
+
+/// Never dies.
+pub(super) const FOREVER: usize = usize::MAX;
+
+impl World {
+    pub(super) fn new(shares: u64, threshold: u64) -> Self {
+        let quorum = Quorum::new(shares, threshold).expect("valid");
+        let keepers = quorum.indices().map(Memory::new).collect();
+        Self { quorum, shared: Arc::default(), keepers, pace: HASTE }
+    }
+
+    /// A world that was bootstrapped and nothing more.
+    pub(super) async fn bootstrapped(shares: u64, threshold: u64) -> Self {
+        let world = Self::new(shares, threshold);
+        assert_eq!(world.bootstrap(1).await, Ok(Outcome::Made));
+        world
+    }
+
+    /// One process' view of it.
+    pub(super) fn site(&self, process: &Arc<Process>) -> Site {
+        let opened = Opened { shared: self.shared.clone(), process: process.clone() };
+        let store: Arc<dyn Store> = Arc::new(opened);
+        let peers = self.keepers.iter().zip(1..).map(|(memory, index)| Peer {
+            index: ShareIndex::new(index).expect("from 1"),
+            url: format!("https://keeper-{index}:8443").parse().expect("a URL"),
+            patience: self.pace.ask,
+            keeper: Arc::new(Reached { memory: memory.clone(), process: process.clone() }),
+        });
+        Site {
+            keys: Keys::sealed(store.clone(), Reason::new("starting", "just started")),
+            store,
+            watermark: Watermark::default(),
+            keepers: peers.collect(),
+            instance: None,
+            quorum: self.quorum,
+            generation: 1,
+            interval: Duration::from_secs(10),
+            pace: self.pace,
+            expected_cluster: None,
+            board: Board::default(),
+            journal: Arc::new(Diary { shared: self.shared.clone(), process: process.clone() }),
+        }
+    }
+
+    /// A process without faults.
+    pub(super) fn healthy(&self) -> Site {
+        self.site(&Process::new(0, FOREVER))
+    }
+
+    /// A Nexus that has its keys.
+    pub(super) async fn nexus(&self) -> Site {
+        let site = self.healthy();
+        let opening = tokio::time::timeout(Duration::from_secs(30), start::until_open(&site));
+        opening.await.unwrap_or_else(|_| panic!("sealed: {:?}", site.keys.sealed_reason()));
+        site
+    }
+
+    /// A process without faults bootstraps.
+    pub(super) async fn bootstrap(&self, seed: u64) -> Result<Outcome, Reason> {
+        bootstrap::run(&self.healthy(), &mut StdRng::seed_from_u64(seed)).await
+    }
+
+    /// The one set that was ever activated, which all Keepers hold and any Nexus opens.
+    pub(super) async fn assert_one_root(&self) {
+        let rings = self.shared.rings();
+        let first = rings.first().expect("an active ring was written");
+        for other in &rings {
+            assert_eq!(other.current().id, first.current().id, "the cluster was keyed again");
+        }
+        let site = self.nexus().await;
+        let unsealed = site.keys.open().expect("open");
+        assert_eq!(unsealed.ring.current().id, first.current().id);
+    }
+
+    pub(super) fn down(&self, keeper: usize, is: bool) {
+        self.keepers[keeper].down.store(is, Ordering::Relaxed);
+    }
+
+    /// What the store holds, to be compared or put back.
+    pub(super) async fn ring_revision(&self) -> u64 {
+        let call = self.call();
+        let seen = self.shared.store.load(&call, Kind::Ring, Names::All).await.expect("it answers");
+        seen.epochs.ring.0
+    }
+
+    pub(super) fn call(&self) -> Call {
+        self.healthy().call(None)
+    }
+}
