@@ -72,6 +72,12 @@ async fn a_signal_stops_it_cleanly() {
     let mut keeper = Keeper::start().await;
     let (status, log) = keeper.terminate().await;
     assert!(status.success(), "{log}");
+    // Nobody reads a pipe by eye: each line is an object.
+    assert!(log.lines().count() > 1);
+    for line in log.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert!(line.get("level").is_some() && line.get("message").is_some(), "{line}");
+    }
     let audit = std::fs::read_to_string(keeper.audit_log()).expect("an audit log");
     assert!(audit.contains("keeper.start") && audit.contains("keeper.stop"), "{audit}");
 }
@@ -154,7 +160,6 @@ async fn of_many_at_once_one_commit_changes_and_all_succeed() {
     assert_eq!(client.status().await.expect("a status").sets.len(), 1);
 }
 
-/// The build under test is not optimised; the limit for releases is 15 MB.
 #[tokio::test]
 async fn a_keeper_with_a_shard_is_small_and_stays_so() {
     let keeper = Keeper::start().await;
@@ -164,7 +169,8 @@ async fn a_keeper_with_a_shard_is_small_and_stays_so() {
     let pid = keeper.child.id().expect("it runs");
     let resident = || {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("readable");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
+        // What it allocates; the rest are pages of the program, unoptimised and shared.
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("a line");
         line.trim_end_matches("kB").trim().parse::<u64>().expect("a number")
     };
     let before = resident();
@@ -173,7 +179,7 @@ async fn a_keeper_with_a_shard_is_small_and_stays_so() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let after = resident();
-    println!("resident with a shard: {before} kB, after 100 more puts: {after} kB");
-    assert!(after < 60 * 1024, "{after} kB");
+    println!("allocated with a shard: {before} kB, after 100 more puts: {after} kB");
+    assert!(after < 10 * 1024, "{after} kB");
     assert!(after < before + 2 * 1024, "{before} kB grew to {after} kB");
 }

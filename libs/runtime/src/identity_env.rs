@@ -87,3 +87,82 @@ fn domains(env: &mut Env, name: &str) -> Vec<String> {
     }
     domains
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env<const N: usize>(variables: [(&str, &str); N]) -> Env {
+        variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    #[test]
+    fn without_variables_it_is_spires_agent_and_spikes_trust_domain() {
+        let mut env = env([]);
+        let endpoint = DEFAULT_ENDPOINT.to_owned();
+        assert_eq!(source(&mut env), Source::WorkloadApi { endpoint });
+        assert_eq!(roles(&mut env), Roles::default());
+        assert!(env.finish().is_ok());
+    }
+
+    #[test]
+    fn files_must_be_named_and_there() {
+        let mut env = env([
+            ("SPIKE_IDENTITY", "Files"),
+            ("SPIKE_IDENTITY_CERT_FILE", "/nowhere/cert.pem"),
+            ("SPIKE_IDENTITY_BUNDLE_FILE", "/"),
+        ]);
+        source(&mut env);
+        let errors = env.finish().expect_err("three are wrong");
+        let told: Vec<_> = errors.problems().iter().map(|p| (&*p.name, &*p.problem)).collect();
+        assert_eq!(
+            told,
+            [
+                (
+                    "SPIKE_IDENTITY_CERT_FILE",
+                    "can't be read: No such file or directory (os error 2)"
+                ),
+                ("SPIKE_IDENTITY_KEY_FILE", "not set"),
+                ("SPIKE_IDENTITY_BUNDLE_FILE", "not a file"),
+            ]
+        );
+    }
+
+    #[test]
+    fn each_role_has_its_own_trust_domains() {
+        let mut env = env([
+            ("SPIKE_TRUST_ROOT_NEXUS", "a.example, b.example"),
+            ("SPIKE_TRUST_ROOT", "ignored.example"),
+            ("SPIKE_INSTANCE", "team/a"),
+        ]);
+        let roles = roles(&mut env);
+        assert_eq!(roles.roots.nexus, ["a.example", "b.example"]);
+        assert_eq!(roles.roots.keeper, [DEFAULT_TRUST_ROOT]);
+        assert_eq!(roles.instance.map(|instance| instance.to_string()).as_deref(), Some("team/a"));
+        assert!(env.finish().is_ok());
+    }
+
+    #[test]
+    fn what_is_no_trust_domain_is_refused() {
+        for wrong in ["spiffe://spike.ist", ",", "a/b", "a b"] {
+            let mut env = env([("SPIKE_TRUST_ROOT_KEEPER", wrong)]);
+            roles(&mut env);
+            assert!(env.finish().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_an_address_and_not_a_path() {
+        for (endpoint, right) in [
+            ("unix:///run/agent.sock", true),
+            ("unix:/run/agent.sock", true),
+            ("tcp://127.0.0.1:8081", true),
+            ("/run/agent.sock", false),
+            ("unix://run/agent.sock", false),
+        ] {
+            let mut env = env([("SPIFFE_ENDPOINT_SOCKET", endpoint)]);
+            source(&mut env);
+            assert_eq!(env.finish().is_ok(), right, "{endpoint}");
+        }
+    }
+}

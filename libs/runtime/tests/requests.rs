@@ -207,6 +207,20 @@ async fn an_expired_svid_is_refused_on_an_open_connection_which_then_closes() {
 }
 
 #[tokio::test]
+async fn new_roots_end_what_was_trusted_under_the_old_ones() {
+    let server = Running::start(Limits::default(), echo()).await;
+    let client = server.client("client", LONG).await;
+    assert_eq!(text(client.post(server.url("/")).body("abc").send().await).await, "3");
+    server.ca.add_root_for("server");
+    tokio::time::sleep(millis(2_500)).await;
+    let stale = client.post(server.url("/")).body("abc").send().await;
+    assert_eq!(text(stale).await, "IdentityExpired");
+    tokio::time::sleep(millis(200)).await;
+    let fresh = client.post(server.url("/")).body("abc").send().await;
+    assert_eq!(text(fresh).await, "3", "a new handshake is judged by the new roots");
+}
+
+#[tokio::test]
 async fn a_drain_finishes_what_was_asked_and_takes_nothing_new() {
     for (name, alpn) in [("one", &b"http/1.1"[..]), ("two", b"h2")] {
         let mut server = Running::start(Limits::default(), echo()).await;
