@@ -26,7 +26,7 @@ use spike_store::{
 };
 use sqlx::{
     ConnectOptions, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::{sync::RwLock, time::Instant};
 use tokio_util::task::TaskTracker;
@@ -95,7 +95,13 @@ impl SqliteStore {
 
     async fn connect(writing: SqliteConnectOptions, path: &Path, options: Options) -> Result<Self> {
         let mut connection = writing.connect().await.map_err(failed)?;
-        schema::migrate(&mut connection, &path.display().to_string()).await?;
+        let file = path.display().to_string();
+        // What isn't ours is refused before anything of it is changed, its journal mode included.
+        schema::recognise(&mut connection, &file).await?;
+        place::close_to_others(path)?;
+        let log = sqlx::query("PRAGMA journal_mode = WAL");
+        log.execute(&mut connection).await.map_err(failed)?;
+        schema::migrate(&mut connection, &file).await?;
         let version = sqlx::query_scalar("SELECT sqlite_version()");
         let server_version = version.fetch_one(&mut connection).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new()
@@ -128,10 +134,7 @@ fn common(path: &Path) -> SqliteConnectOptions {
 
 /// Of the only connection that writes.
 fn writing(path: &Path) -> SqliteConnectOptions {
-    common(path)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .pragma("journal_size_limit", LOG_SIZE)
+    common(path).synchronous(SqliteSynchronous::Full).pragma("journal_size_limit", LOG_SIZE)
 }
 
 #[async_trait]

@@ -4,7 +4,7 @@ use std::{
     fs::{self, File, OpenOptions, Permissions},
     io::{self, Read},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use spike_store::{Result, StoreError};
@@ -12,14 +12,14 @@ use spike_store::{Result, StoreError};
 /// What every SQLite file that isn't empty starts with.
 const MAGIC: [u8; 16] = *b"SQLite format 3\0";
 
-/// Only the owner reads and writes: of the file, and through it of SQLite's `-wal` and `-shm`.
+/// Only the owner reads and writes.
 const MODE: u32 = 0o600;
 
 /// Any writer, unless [`STICKY`] keeps it from replacing what others own.
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 
-/// Makes the file if it is missing, closes it to others, and refuses what can't be a store.
+/// Makes the file if it is missing, and refuses what can't be a store. Changes nothing that is there.
 pub(crate) fn prepare(path: &Path) -> Result<()> {
     let directory = directory(path)?;
     if let Some(name) = filesystem::shared(directory) {
@@ -28,22 +28,20 @@ pub(crate) fn prepare(path: &Path) -> Result<()> {
             &format!("is on {name}, where SQLite's locks are not reliable: use a local disk"),
         ));
     }
-    let mut file = open(path)?;
-    let about = file.metadata().map_err(|error| unusable(path, &error.to_string()))?;
-    if !about.is_file() {
-        return Err(unusable(path, "is not a file"));
-    }
-    if about.permissions().mode() & 0o777 != MODE {
-        fs::set_permissions(path, Permissions::from_mode(MODE))
-            .map_err(|error| unusable(path, &format!("cannot be closed to others: {error}")))?;
-    }
+    let file = open(path)?;
     let mut start = Vec::new();
-    let read = file.by_ref().take(MAGIC.len() as u64).read_to_end(&mut start);
-    read.map_err(|error| unusable(path, &error.to_string()))?;
+    let read = file.take(MAGIC.len() as u64).read_to_end(&mut start);
+    read.map_err(|error| unusable(path, &format!("cannot be read ({error})")))?;
     if !start.is_empty() && start != MAGIC {
         return Err(unusable(path, "is not a SQLite database: name another file"));
     }
-    sync(directory).map_err(|error| unusable(path, &error.to_string()))
+    sync(directory).map_err(|error| unusable(path, &format!("cannot be kept ({error})")))
+}
+
+/// Closes the file to others. SQLite gives its `-wal` and `-shm` files the same mode.
+pub(crate) fn close_to_others(path: &Path) -> Result<()> {
+    fs::set_permissions(path, Permissions::from_mode(MODE))
+        .map_err(|error| unusable(path, &format!("cannot be closed to others ({error})")))
 }
 
 fn directory(path: &Path) -> Result<&Path> {
@@ -77,6 +75,7 @@ fn open(path: &Path) -> Result<File> {
                     format!("cannot be written by this user ({error})")
                 }
                 io::ErrorKind::IsADirectory => "is a directory: name a file in it".to_owned(),
+                io::ErrorKind::StorageFull => "cannot be made: the disk is full".to_owned(),
                 _ => format!("cannot be opened ({error})"),
             },
         )
@@ -89,7 +88,7 @@ fn sync(directory: &Path) -> io::Result<()> {
 }
 
 fn unusable(path: &Path, why: &str) -> StoreError {
-    StoreError::Unusable(format!("{} {why}", PathBuf::from(path).display()))
+    StoreError::Unusable(format!("{} {why}", path.display()))
 }
 
 /// Which filesystems several machines may share.

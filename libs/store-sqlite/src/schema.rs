@@ -17,7 +17,7 @@ const STEPS: [&str; SCHEMA as usize] = [include_str!("../migrations/1.sql")];
 /// Tables of SPIKE's own database (v0.8).
 const OF_SPIKE: [&str; 3] = ["secrets", "secret_metadata", "policies"];
 
-/// Makes the schema or brings it up to date; refuses what isn't ours or is newer than we are.
+/// Makes the schema or brings it up to date, if [`recognise`] still finds what it found.
 pub(crate) async fn migrate(connection: &mut SqliteConnection, file: &str) -> Result<()> {
     sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await.map_err(failed)?;
     let found = match recognise(connection, file).await {
@@ -34,8 +34,9 @@ pub(crate) async fn migrate(connection: &mut SqliteConnection, file: &str) -> Re
     Ok(())
 }
 
-/// The format of our own file, 0 for an empty one.
-async fn recognise(connection: &mut SqliteConnection, file: &str) -> Result<u32> {
+/// The format of our own file, 0 for an empty one. Refuses what isn't ours or is newer than we are,
+/// and writes nothing.
+pub(crate) async fn recognise(connection: &mut SqliteConnection, file: &str) -> Result<u32> {
     let application = pragma(connection, "PRAGMA application_id").await?;
     let found = pragma(connection, "PRAGMA user_version").await?;
     if application == APPLICATION {
