@@ -65,11 +65,6 @@ impl Pattern {
         &self.text
     }
 
-    /// True if it is written between `^` and `$`.
-    pub(super) fn is_anchored(&self) -> bool {
-        self.text.starts_with('^') && self.text.ends_with('$')
-    }
-
     /// A text that every match contains; the longest that is easily found, often empty.
     pub(super) fn required(&self) -> &str {
         &self.required
@@ -83,7 +78,7 @@ impl Pattern {
         }
     }
 
-    /// True if `^(?:pattern)$` matches.
+    /// True if `^(?:pattern)$` matches. For a pattern that says `^…$` that is the same.
     pub(super) fn describes(&self, subject: &str) -> bool {
         match &self.shape {
             Shape::Glob(glob) => glob.describes(subject),

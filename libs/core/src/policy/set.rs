@@ -111,7 +111,7 @@ impl Policy {
     /// True if it is about this identity. For a system path it must describe the whole of it.
     fn is_about(&self, who: &SpiffeId, what: Resource<'_>) -> bool {
         let (ids, id) = (&self.0.spiffe_ids, who.as_str());
-        if what.is_system() && !ids.is_anchored() { ids.describes(id) } else { ids.matches(id) }
+        if what.is_system() { ids.describes(id) } else { ids.matches(id) }
     }
 }
 

@@ -260,7 +260,7 @@ fn decision_time(set: &PolicySet, count: usize) -> Duration {
 }
 
 /// Sets of the ways in which people write policies for many workloads.
-fn large_sets(count: usize) -> [(&'static str, PolicySet); 4] {
+fn large_sets(count: usize) -> [(&'static str, PolicySet); 5] {
     let set = |id: fn(usize) -> String, path: fn(usize) -> String| {
         let one = |n| policy(&format!("p{n}"), &id(n), &path(n), &["read"]);
         PolicySet::new((0..count).map(one).collect())
@@ -270,6 +270,7 @@ fn large_sets(count: usize) -> [(&'static str, PolicySet); 4] {
     [
         ("exact identities, path prefixes", set(exact_id, under)),
         ("unescaped dots", set(|n| format!("^spiffe://spike.ist/workload/app-{n}$"), under)),
+        ("one pattern of paths", set(exact_id, |_| "^tenants/.*$".to_owned())),
         (
             "one pattern of identities",
             set(|_| "^spiffe://spike.ist/workload/.*$".to_owned(), under),
