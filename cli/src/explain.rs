@@ -63,6 +63,9 @@ fn remedy(error: &ClientError, doing: &Doing) -> (Exit, String) {
         ClientError::TimedOut { .. } => {
             (Exit::Unavailable, "Try again, or give it longer with --timeout. A write may be done.")
         }
+        _ if doing.role == Some(Role::Restore) => {
+            (Exit::Other, "If this is a Nexus of SPIKE, use `spike operator restore --one-by-one`.")
+        }
         _ => (Exit::Other, "Check that the URL is a Nexus' and that both versions fit."),
     };
     (exit, next.to_owned())

@@ -1,9 +1,10 @@
 //! `spike cipher encrypt`.
 
 use spike_core::wire::{self, SecretBytes};
+use zeroize::Zeroizing;
 
 use super::{Files, write};
-use crate::{context::Context, error::CliError, explain::Doing, input};
+use crate::{context::Context, error::CliError, explain::Doing, input, session::Session};
 
 /// Encrypt file or stdin via SPIKE Nexus.
 ///
@@ -31,23 +32,39 @@ Examples:
 impl Args {
     /// Encrypts it.
     pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
-        let plaintext = match &self.plaintext {
-            Some(base64) => SecretBytes::from_base64(base64).map_err(|why| {
-                CliError::usage(format!("--plaintext: {why}"), "Use base64, or -f <file>.")
-            })?,
-            None => input::file_or_stdin(self.files.file.as_deref())?.into(),
-        };
+        let plain = self.plain()?;
         let session = context.nexus().await?;
-        let doing = Doing::new("encrypt", "the data");
-        let out = self.files.out.as_deref();
-        if self.json || self.plaintext.is_some() {
-            let parts = session.nexus.encrypt(plaintext).await.map_err(session.explain(&doing))?;
-            let mut json = wire::encode(&parts);
-            json.push(b'\n');
-            return write(out, &json);
+        let sealed = plain.seal(&session).await?;
+        write(self.files.out.as_deref(), &sealed)
+    }
+
+    fn plain(&self) -> Result<Plain, CliError> {
+        if let Some(base64) = &self.plaintext {
+            return SecretBytes::from_base64(base64).map(Plain::Parts).map_err(|why| {
+                CliError::usage(format!("--plaintext: {why}"), "Use base64, or -f <file>.")
+            });
         }
-        let bytes = plaintext.as_slice().to_vec().into();
-        let piece = session.nexus.encrypt_stream(bytes).await.map_err(session.explain(&doing))?;
-        write(out, &piece)
+        let bytes = input::file_or_stdin(self.files.file.as_deref())?;
+        Ok(if self.json { Plain::Parts(bytes.into()) } else { Plain::Piece(bytes) })
+    }
+}
+
+/// A plaintext, by the form that its ciphertext shall have.
+enum Plain {
+    Piece(Zeroizing<Vec<u8>>),
+    Parts(SecretBytes),
+}
+
+impl Plain {
+    async fn seal(self, session: &Session) -> Result<Vec<u8>, CliError> {
+        let doing = Doing::new("encrypt", "the data");
+        let sealed = match self {
+            Self::Piece(bytes) => session.nexus.encrypt_stream(bytes).await,
+            Self::Parts(bytes) => session.nexus.encrypt(bytes).await.map(|parts| {
+                let json = wire::encode(&parts);
+                [json.as_slice(), b"\n"].concat()
+            }),
+        };
+        sealed.map_err(session.explain(&doing))
     }
 }

@@ -66,7 +66,7 @@ pub enum ClientError {
     TimedOut {
         /// Scheme, host and port.
         origin: String,
-        /// The deadline that passed.
+        /// How long it was waited for.
         waited: Duration,
     },
     /// The server's answer makes no sense.

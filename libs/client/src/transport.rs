@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -20,6 +20,10 @@ use crate::{
 
 /// How long a TCP and TLS connection may take. A healthy one takes milliseconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A kept HTTP/2 connection on which nothing comes back for twice this long while something is
+/// asked is given up. It is below every deadline, so that the call after a partition finds a new
+/// connection instead of the dead one.
+const PING: Duration = Duration::from_secs(2);
 /// Below the servers' idle limit of 60 s, so that a request isn't sent into a closing connection.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 /// The largest answer taken. A list of 100,000 paths is below it.
@@ -86,6 +90,9 @@ impl Transport {
         if base.host_str().is_none() {
             return Err(refuse("it has no host"));
         }
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err(refuse("no user or password is ever sent"));
+        }
         if !matches!(base.path(), "" | "/") || base.query().is_some() {
             return Err(refuse("it must end after the host and port"));
         }
@@ -113,21 +120,23 @@ impl Transport {
             .request(call.method, url)
             .header(header::CONTENT_TYPE, call.content_type)
             .body(Bytes::from_owner(call.body));
-        let mut answer = request.send().await.map_err(|e| self.failed(&e))?;
+        let since = Instant::now();
+        let mut answer = request.send().await.map_err(|e| self.failed(&e, since))?;
         let status = answer.status();
-        let body = self.read(&mut answer).await?;
+        let body = self.read(&mut answer, since).await?;
         Ok(Answer { status, body })
     }
 
     async fn read(
         &self,
         answer: &mut reqwest::Response,
+        since: Instant,
     ) -> Result<Zeroizing<Vec<u8>>, ClientError> {
         let announced = answer.content_length().unwrap_or(0);
         let first = usize::try_from(announced).unwrap_or(usize::MAX);
         self.bounded(first)?;
         let mut body = Buffer::with_capacity(first);
-        while let Some(chunk) = answer.chunk().await.map_err(|e| self.failed(&e))? {
+        while let Some(chunk) = answer.chunk().await.map_err(|e| self.failed(&e, since))? {
             self.bounded(body.len() + chunk.len())?;
             body.push(&chunk);
         }
@@ -169,20 +178,25 @@ impl Transport {
             .connect_timeout(CONNECT_TIMEOUT.min(self.deadline))
             .timeout(self.deadline)
             .pool_idle_timeout(POOL_IDLE)
+            .http2_keep_alive_interval(PING)
+            .http2_keep_alive_timeout(PING)
             .build()
             .map_err(|e| self.protocol(format!("no HTTP client: {e}")))
     }
 
-    fn failed(&self, error: &reqwest::Error) -> ClientError {
+    fn failed(&self, error: &reqwest::Error, since: Instant) -> ClientError {
         let origin = self.origin();
         if let Some(reason) = cause::distrust(error) {
             return ClientError::Untrusted { origin, reason };
         }
         if error.is_timeout() {
-            let waited =
-                if error.is_connect() { CONNECT_TIMEOUT.min(self.deadline) } else { self.deadline };
-            return ClientError::TimedOut { origin, waited };
+            return ClientError::TimedOut { origin, waited: tenths(since.elapsed()) };
         }
         ClientError::Unreachable { origin, reason: cause::innermost(error) }
     }
+}
+
+/// For a message: 5s, not 5.000312s.
+fn tenths(exact: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(exact.as_millis() / 100 * 100).unwrap_or(u64::MAX))
 }

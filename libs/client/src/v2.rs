@@ -69,6 +69,9 @@ fn failure(transport: &Transport, answer: &Answer) -> ClientError {
     });
     match answer.status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ClientError::Denied,
+        StatusCode::NOT_FOUND if code == "unknown_route" => {
+            transport.protocol("it doesn't know this call")
+        }
         StatusCode::NOT_FOUND if !code.is_empty() => ClientError::NotFound,
         StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED => {
             ClientError::Conflict { code, detail }

@@ -134,7 +134,9 @@ async fn where_nothing_listens_is_said() {
 async fn only_a_plain_https_address_is_taken() {
     let trust = Trust::new(Duration::from_mins(5)).await;
     let me = trust.identity(WORKLOAD).await;
-    for url in ["http://nexus:8553", "https://nexus/api", "https://nexus/?a=b", "spiffe://x/y"] {
+    for url in
+        ["http://nexus:8553", "https://nexus/api", "https://nexus/?a=b", "https://me:pass@nexus"]
+    {
         let made = NexusClient::new(&me, url.parse().expect("a URL"), &Roles::default());
         assert!(matches!(made, Err(ClientError::Url { .. })), "{url}");
     }
