@@ -1,1 +1,114 @@
 //! Configurations, right and wrong.
+
+use spike_audit::{Sink, Sync};
+use spike_runtime::{ConfigErrors, Env};
+
+use super::{Config, Mode};
+
+fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
+    let owned = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::read(owned.collect::<Env>())
+}
+
+fn refused(variables: &[(&str, &str)]) -> String {
+    read(variables).expect_err("refused").to_string()
+}
+
+const PEERS: (&str, &str) =
+    ("SPIKE_NEXUS_KEEPER_PEERS", "https://k-1:8443,https://k-2:8443,https://k-3:8443");
+
+#[test]
+fn three_keepers_and_nothing_else_is_spikes_default() {
+    let config = read(&[PEERS]).expect("right");
+    assert_eq!(config.mode, Mode::Full);
+    assert_eq!(config.store.as_str(), "sqlite:///var/lib/spike/spike.db");
+    assert_eq!((config.quorum.shares(), config.quorum.threshold()), (3, 2));
+    assert_eq!((config.listen.port(), config.probes.port()), (8553, 8554));
+    assert_eq!((config.bounds.max_versions, config.bounds.max_ciphertext), (10, 65_536));
+    assert_eq!(config.audit, Sink::Stdout);
+}
+
+#[test]
+fn memory_mode_needs_nothing_at_all() {
+    for variable in [("SPIKE_NEXUS_BACKEND_STORE", "memory"), ("SPIKE_NEXUS_STORE_URL", "memory:")]
+    {
+        let config = read(&[variable]).expect("right");
+        assert_eq!((config.mode, config.store.as_str()), (Mode::Memory, "memory:"));
+    }
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let text = refused(&[
+        ("SPIKE_NEXUS_TLS_PORT", "8553"),
+        ("SPIKE_NEXUS_SHAMIR_THRESHOLD", "4"),
+        ("SPIKE_NEXUS_MAX_SECRET_VERSIONS", "0"),
+        ("SPIKE_AUDIT", "syslog"),
+        ("SPIKE_DRAIN", "20"),
+    ]);
+    for name in [
+        "SPIKE_NEXUS_TLS_PORT",
+        "SPIKE_NEXUS_SHAMIR_THRESHOLD",
+        "SPIKE_NEXUS_MAX_SECRET_VERSIONS",
+        "SPIKE_NEXUS_KEEPER_PEERS",
+        "SPIKE_AUDIT",
+        "SPIKE_DRAIN",
+    ] {
+        assert!(text.contains(name), "{name} is missing in:\n{text}");
+    }
+}
+
+#[test]
+fn fewer_keepers_than_shards_are_refused_before_anything_starts() {
+    let text = refused(&[PEERS, ("SPIKE_NEXUS_SHAMIR_SHARES", "5")]);
+    assert!(text.contains("3 Keepers for 5 shards"), "{text}");
+    assert!(read(&[PEERS, ("SPIKE_NEXUS_SHAMIR_SHARES", "2")]).is_ok(), "more than shards is fine");
+}
+
+#[test]
+fn a_threshold_of_one_has_to_be_asked_for() {
+    let one = ("SPIKE_NEXUS_SHAMIR_THRESHOLD", "1");
+    let text = refused(&[PEERS, one]);
+    assert!(text.contains("SPIKE_BOOTSTRAP_ALLOW_THRESHOLD_ONE"), "{text}");
+    assert!(read(&[PEERS, one, ("SPIKE_BOOTSTRAP_ALLOW_THRESHOLD_ONE", "true")]).is_ok());
+}
+
+#[test]
+fn two_variables_that_name_different_stores_are_refused() {
+    let url = ("SPIKE_NEXUS_STORE_URL", "sqlite:///data/spike.db");
+    let backend = |name| ("SPIKE_NEXUS_BACKEND_STORE", name);
+    assert!(refused(&[PEERS, url, backend("memory")]).contains("SPIKE_NEXUS_BACKEND_STORE"));
+    assert!(
+        refused(&[PEERS, ("SPIKE_NEXUS_STORE_URL", "memory:"), backend("sqlite")])
+            .contains("SPIKE_NEXUS_BACKEND_STORE")
+    );
+    assert_eq!(read(&[PEERS, url, backend("sqlite")]).expect("the same").mode, Mode::Full);
+    assert_eq!(read(&[PEERS, url, backend("lite")]).expect("in that store").mode, Mode::Lite);
+}
+
+#[test]
+fn a_store_that_there_is_not_is_refused_without_repeating_its_credential() {
+    let url = ("SPIKE_NEXUS_STORE_URL", "postgres://spike:hunter2@db/spike");
+    let text = refused(&[PEERS, url]);
+    assert!(text.contains("SPIKE_NEXUS_STORE_URL"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+    for odd in ["sqlite://relative.db", "sqlite:///", "memory", "memory:x", "/var/lib/x"] {
+        refused(&[PEERS, ("SPIKE_NEXUS_STORE_URL", odd)]);
+    }
+}
+
+#[test]
+fn the_audit_goes_to_standard_output_or_to_a_file() {
+    let file = ("SPIKE_AUDIT", "file:/var/log/spike.jsonl");
+    let config = read(&[PEERS, file, ("SPIKE_AUDIT_SYNC", "os")]).expect("right");
+    assert_eq!(config.audit, Sink::File { path: "/var/log/spike.jsonl".into(), sync: Sync::Os });
+    for odd in ["file:relative", "store", "file", "stderr"] {
+        refused(&[PEERS, ("SPIKE_AUDIT", odd)]);
+    }
+}
+
+#[test]
+fn what_is_shown_names_no_credential() {
+    let shown = read(&[PEERS]).expect("right").to_string();
+    assert_eq!(shown, "Full mode, sqlite store, listening on :8553, 2 of 3 with 3 Keepers");
+}
