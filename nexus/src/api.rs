@@ -10,6 +10,9 @@ mod reply;
 pub(crate) mod v1;
 mod v2;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use axum::{Router, routing};

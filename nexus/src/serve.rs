@@ -17,7 +17,8 @@ use spike_runtime::{
     Limits, Server,
     metrics::Metrics as Finished,
     probes::{Probe, Probes},
-    process, serve as runtime,
+    process,
+    serve::{self as runtime, Rate},
 };
 use spike_store::{Call, CallerHash, Store, TraceId};
 use tokio::{
@@ -41,6 +42,10 @@ use crate::{
 
 /// How often forgotten write keys are swept out.
 const SWEEP: Duration = Duration::from_hours(1);
+
+/// How often one identity may ask: more than a replica on two cores serves, so that it only keeps
+/// one from taking all of a larger machine and of the audit.
+const RATE: Rate = Rate { per_second: 20_000, burst: 20_000 };
 
 /// How long one sweep may take.
 const SWEEP_BUDGET: Duration = Duration::from_mins(1);
@@ -119,7 +124,7 @@ async fn serve(
         listener: listeners.api,
         identity: parts.identity.clone(),
         router: api::router(nexus.clone()),
-        limits: Limits { drain: config.drain, ..Limits::default() },
+        limits: Limits { drain: config.drain, rate: Some(RATE), ..Limits::default() },
         refuse: Arc::new(api::refuse::unserved),
         admit: runtime::everyone(),
         metrics: nexus.metrics.serving.clone(),
@@ -144,7 +149,8 @@ async fn finish(nexus: &Nexus, parts: &Parts, ends: &Ends) {
     tracing::info!("stopped");
 }
 
-fn assemble(
+/// A replica over its parts.
+pub(crate) fn assemble(
     config: &Config,
     parts: &Parts,
     metrics: Metrics,

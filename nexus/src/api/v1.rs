@@ -29,6 +29,12 @@ use crate::{
     nexus::Nexus,
 };
 
+/// The path of every operation, with its action.
+#[cfg(test)]
+pub(super) fn every_route() -> impl Iterator<Item = String> {
+    route::TABLE.iter().map(|(_, action, path)| format!("{path}?action={action}"))
+}
+
 /// Serves any request that isn't one of our own routes.
 pub(super) async fn serve(
     State(nexus): State<Arc<Nexus>>,

@@ -27,6 +27,9 @@ pub(crate) const MISMATCHES: u32 = 8;
 /// The longest pause after a mismatch, times the number of mismatches.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// A bootstrap writes both at once, so one without the other was never there.
+pub(super) const NO_MANIFEST: &str = "the store has a key ring but no policy manifest";
+
 /// What is known when a decision is made.
 #[derive(Clone)]
 pub(crate) struct Known {
@@ -168,6 +171,9 @@ impl Known {
             return Err(Error::rolled_back(text));
         }
         let counter = epochs.generation.counter;
+        if counter == 0 {
+            return Err(Error::rolled_back(NO_MANIFEST));
+        }
         if counter < floor {
             let text = format!("the policies went back from generation {floor} to {counter}");
             return Err(Error::rolled_back(text));

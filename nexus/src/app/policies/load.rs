@@ -12,6 +12,7 @@ use crate::{
     app::{
         App,
         error::{Error, Result},
+        settle::NO_MANIFEST,
     },
     keys::Unsealed,
 };
@@ -47,7 +48,7 @@ pub(super) async fn load(
 /// The manifest, if it is the one that the epochs name and no older than was seen.
 fn believe(keys: &RingKeys, seen: &Seen<Vec<Document>>, floor: u64) -> Result<Manifest> {
     let [document] = seen.value.as_slice() else {
-        return Err(Error::rolled_back("the store has a key ring but no policy manifest"));
+        return Err(Error::rolled_back(NO_MANIFEST));
     };
     if document.revision.0 < floor {
         let found = document.revision;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use spike_core::{Revision, Version};
 use spike_store::{
-    Document, Documents, Found, HeadRow, Kind, Names, Sealed, Secrets, Seen, Select,
+    Document, Documents, Found, Generation, HeadRow, Kind, Names, Sealed, Secrets, Seen, Select,
 };
 
 use super::{
@@ -251,6 +251,16 @@ async fn a_key_ring_that_went_back_is_refused() {
     assert_eq!(code(replica.get(ROOT, "t/b", 0).await), "store_rolled_back");
     assert_eq!(code(replica.put(ROOT, "t/b", "x").await), "store_rolled_back");
     assert!(matches!(replica.get(APP, "t/b", 0).await, Err(Error::NotReady(_))));
+}
+
+#[tokio::test]
+async fn a_key_ring_without_any_policies_is_a_store_that_lost_them() {
+    let (_world, store, replica) = stage().await;
+    store.edit_reads(|seen| seen.epochs.generation = Generation::default());
+    for id in [ROOT, APP] {
+        assert_eq!(code(replica.get(id, "t/b", 0).await), "store_rolled_back", "{id}");
+    }
+    assert_eq!(code(replica.policies().await), "store_rolled_back");
 }
 
 #[tokio::test]

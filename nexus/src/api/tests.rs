@@ -1,0 +1,127 @@
+//! Every route without a certificate, and every route's words for a refusal.
+
+use std::sync::Arc;
+
+use axum::{Router, body::Body, response::Response};
+use http::{Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use prometheus_client::registry::Registry;
+use spike_audit::{Log, Sink, Sync};
+use spike_authority::dev::{Authority, AuthorityConfig};
+use spike_identity::{Identity, Source, Wanted};
+use spike_runtime::{Env, Refusal};
+use spike_store::memory::MemoryStore;
+use tempfile::TempDir;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
+
+use super::{refuse::unserved, v1::every_route};
+use crate::{
+    app::Watermark,
+    config::Config,
+    keys::{Keys, Reason},
+    metrics::Metrics,
+    serve::assemble,
+    start::Parts,
+};
+
+/// A sealed Nexus in memory mode, with an identity of its own.
+async fn nexus(folder: &TempDir) -> Router {
+    spike_identity::install_crypto();
+    let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
+    let config = AuthorityConfig::new("spike.ist", folder.path().join("identity"));
+    let authority = Authority::start(config).await.expect("an authority");
+    let id = "spiffe://spike.ist/spike/nexus".parse().expect("a SPIFFE ID");
+    let socket = authority.serve("nexus", id).await.expect("a socket");
+    let source = Source::WorkloadApi { endpoint: format!("unix://{}", socket.display()) };
+    let identity = Identity::start(source, Wanted::any(), stop.clone(), &tracker).await;
+
+    let sink = Sink::File { path: folder.path().join("audit.jsonl"), sync: Sync::Os };
+    let store = Arc::new(MemoryStore::new());
+    let sealed = Reason { code: "starting", message: "not yet".to_owned() };
+    let parts = Parts {
+        identity: identity.expect("an identity"),
+        store: store.clone(),
+        audit: Log::open(sink, "test".to_owned(), &tracker).await.expect("an audit"),
+        keys: Keys::sealed(store, sealed),
+        watermark: Watermark::default(),
+    };
+    let env = [("SPIKE_NEXUS_BACKEND_STORE".to_owned(), "memory".to_owned())];
+    let config = Config::read(env.into_iter().collect::<Env>()).expect("right");
+    let metrics = Metrics::register(&mut Registry::default(), &parts);
+    super::router(assemble(&config, &parts, metrics, &stop).expect("assembled"))
+}
+
+async fn ask(nexus: &Router, method: Method, path: &str) -> (StatusCode, String) {
+    let request = Request::builder().method(method).uri(path).body(Body::from("{}"));
+    let response = nexus.clone().oneshot(request.expect("a request")).await.expect("infallible");
+    told(response).await
+}
+
+async fn told(response: Response) -> (StatusCode, String) {
+    let status = response.status();
+    let body = response.into_body().collect().await.expect("a body").to_bytes();
+    (status, String::from_utf8_lossy(&body).into_owned())
+}
+
+#[tokio::test]
+async fn no_route_but_health_serves_a_caller_without_a_certificate() {
+    let folder = TempDir::new().expect("a folder");
+    let nexus = nexus(&folder).await;
+    let spikes = every_route().chain(["/".to_owned(), "/v1/nope".to_owned()]);
+    for path in spikes {
+        for method in [Method::POST, Method::GET, Method::PUT, Method::DELETE] {
+            let (status, body) = ask(&nexus, method.clone(), &path).await;
+            let refused = r#"{"err":"access_unauthorized"}"#;
+            assert_eq!((status.as_u16(), body.as_str()), (401, refused), "{method} {path}");
+        }
+    }
+    for path in [
+        "/v2/status",
+        "/v2/access:check",
+        "/v2/operator:restore",
+        "/v2/operator:acceptRollback",
+        "/v2/secrets/a",
+        "/v2/",
+    ] {
+        for method in [Method::POST, Method::GET, Method::PUT, Method::DELETE] {
+            let (status, body) = ask(&nexus, method.clone(), path).await;
+            assert_eq!(status.as_u16(), 401, "{method} {path}: {body}");
+            assert!(body.contains("unauthenticated") || path == "/v2/", "{method} {path}: {body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn health_tells_everyone_why_it_is_not_ready() {
+    let folder = TempDir::new().expect("a folder");
+    let nexus = nexus(&folder).await;
+    let (status, body) = ask(&nexus, Method::GET, "/health").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    let expected = r#"{"status":"sealed","reasons":[{"code":"starting","message":"not yet"}"#;
+    assert!(body.starts_with(expected), "{body}");
+    let (status, _) = ask(&nexus, Method::POST, "/health").await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "only the GET is for everyone");
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_served_is_refused_in_the_words_of_its_protocol() {
+    for (refusal, status, code) in [
+        (Refusal::IdentityExpired, 401, "access_unauthorized"),
+        (Refusal::RateLimited, 503, "state_not_ready"),
+        (Refusal::Overloaded, 503, "state_not_ready"),
+        (Refusal::TimedOut, 503, "state_not_ready"),
+        (Refusal::BodyTooLarge, 400, "api_bad_request"),
+        (Refusal::Panicked, 500, "api_internal_error"),
+    ] {
+        let spikes = unserved(refusal, &"/v1/store/secrets?action=get".parse().expect("a path"));
+        assert_eq!(spikes.headers()[header::PRAGMA], "no-cache");
+        let (got, body) = told(spikes).await;
+        assert_eq!((got.as_u16(), body), (status, format!(r#"{{"err":"{code}"}}"#)));
+
+        let ours = unserved(refusal, &"/v2/status".parse().expect("a path"));
+        assert_eq!(ours.headers()[header::CONTENT_TYPE], "application/problem+json");
+        let (got, body) = told(ours).await;
+        assert!(got.as_u16() == status && body.contains(code), "{body}");
+    }
+}
