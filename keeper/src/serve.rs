@@ -45,7 +45,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     check_memory(&config)?;
     let stop = process::shutdown().context("signals")?;
     let tracker = TaskTracker::new();
-    let audit = Log::open(config.audit.clone(), config.replica.clone(), &tracker).await?;
+    let audit = Log::open(config.audit.clone(), config.replica.clone()).await?;
     let ended = serve(&config, &audit, &stop, &tracker).await;
     // Whatever happened: nothing goes on without the others.
     stop.cancel();

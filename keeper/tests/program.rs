@@ -17,7 +17,6 @@ use spike_keeper::{
 };
 use spike_runtime::Env;
 use support::{BOOTSTRAP, Keeper, NEXUS, command, commit, put};
-use tokio_util::task::TaskTracker;
 
 #[tokio::test]
 async fn all_wrong_settings_are_told_at_once() {
@@ -129,8 +128,7 @@ async fn its_memory_reaches_no_core_dump() {
 
 #[tokio::test]
 async fn nothing_happens_that_cannot_be_audited() {
-    let tracker = TaskTracker::new();
-    let log = Log::open(Sink::Stdout, "test".to_owned(), &tracker).await.expect("a log");
+    let log = Log::open(Sink::Stdout, "test".to_owned()).await.expect("a log");
     let mut env: Env = [("SPIKE_KEEPER_INDEX".to_owned(), "2".to_owned())].into_iter().collect();
     let keeper = spike_keeper::keeper::Keeper::new(&Config::read(&mut env), log.clone());
     let id = "spiffe://spike.ist/spike/nexus".parse().expect("valid");

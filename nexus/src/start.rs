@@ -83,7 +83,7 @@ pub(crate) async fn parts(
     let identity = identity.await.context("no identity")?;
     tracing::info!(id = %identity.id(), "has an identity");
     let store = open_store(config, stop).await?;
-    let audit = Log::open(sink, config.replica.clone(), tracker).await.context("no audit")?;
+    let audit = Log::open(sink, config.replica.clone()).await.context("no audit")?;
     let reason = Reason { code: "starting", message: "the key ring was not read yet".to_owned() };
     let keys = Keys::sealed(store.clone(), reason);
     Ok(Parts { identity, store, audit, keys, watermark: Watermark::default() })

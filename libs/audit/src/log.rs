@@ -76,25 +76,20 @@ impl Log {
     /// Opens a log, continuing the chain of an existing file.
     ///
     /// A torn last line, left by a crash, is cut off and a `recovered` line says so.
-    pub async fn open(
-        sink: Sink,
-        replica: String,
-        tracker: &TaskTracker,
-    ) -> Result<Self, AuditError> {
+    pub async fn open(sink: Sink, replica: String) -> Result<Self, AuditError> {
         let name = match sink {
             Sink::Stdout => "stdout",
             Sink::File { .. } => "file",
         };
         let opened = task::spawn_blocking(move || Out::open(&sink)).await;
         let (out, tail) = opened.map_err(std::io::Error::other)??;
-        Self::start(name, (out, tail), replica, tracker)
+        Self::start(name, (out, tail), replica)
     }
 
     pub(crate) fn start(
         sink: &'static str,
         (out, tail): (Out, Tail),
         replica: String,
-        tracker: &TaskTracker,
     ) -> Result<Self, AuditError> {
         let (queue, commands) = mpsc::channel(QUEUE);
         let board = Arc::new(Board::default());
@@ -107,7 +102,8 @@ impl Log {
         })?;
         let denials = Mutex::new(Denials::new(DENIALS_PER_SECOND));
         let log = Self { shared: Arc::new(Shared { queue, board, denials, sink, ended }) };
-        tracker.spawn(tick(Arc::downgrade(&log.shared), log.shared.ended.clone()));
+        // Not on a tracker of the program's: that one is waited for before the log is closed.
+        TaskTracker::new().spawn(tick(Arc::downgrade(&log.shared), log.shared.ended.clone()));
         Ok(log)
     }
 

@@ -11,7 +11,6 @@ use std::{
 
 use jiff::Timestamp;
 use tempfile::TempDir;
-use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -44,13 +43,13 @@ impl Home {
 
 async fn open(path: &Path) -> Result<Log, AuditError> {
     let sink = Sink::File { path: path.into(), sync: Sync::Group };
-    Log::open(sink, "nexus-0".to_owned(), &TaskTracker::new()).await
+    Log::open(sink, "nexus-0".to_owned()).await
 }
 
 fn stream(to: impl Write + Send + 'static) -> Log {
     let out = Out::Stream(Stream::new(Box::new(to)));
     let tail = Tail { position: Position::START, torn: 0 };
-    Log::start("stdout", (out, tail), "nexus-0".to_owned(), &TaskTracker::new()).expect("starts")
+    Log::start("stdout", (out, tail), "nexus-0".to_owned()).expect("starts")
 }
 
 fn entry() -> Entry {

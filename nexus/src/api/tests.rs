@@ -42,7 +42,7 @@ async fn nexus(folder: &TempDir) -> Router {
     let parts = Parts {
         identity: identity.expect("an identity"),
         store: store.clone(),
-        audit: Log::open(sink, "test".to_owned(), &tracker).await.expect("an audit"),
+        audit: Log::open(sink, "test".to_owned()).await.expect("an audit"),
         keys: Keys::sealed(store, sealed),
         watermark: Watermark::default(),
     };

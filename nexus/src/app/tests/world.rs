@@ -11,7 +11,6 @@ use spike_store::{
 };
 use tempfile::TempDir;
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
 
 use crate::{
     app::{
@@ -36,7 +35,6 @@ pub(super) struct World {
     ring: KeyRing,
     root: Arc<RootKey>,
     folder: TempDir,
-    tracker: TaskTracker,
 }
 
 /// One Nexus.
@@ -65,7 +63,7 @@ impl World {
         let ring_put = DocumentPut { kind: Kind::Ring, expect: None, document };
         memory.change(&call(), vec![ring_put, manifest], Vec::new()).await.expect("empty");
         let folder = TempDir::new().expect("a folder");
-        Self { memory, ring, root: Arc::new(root), folder, tracker: TaskTracker::new() }
+        Self { memory, ring, root: Arc::new(root), folder }
     }
 
     /// A replica over the store as it is.
@@ -76,7 +74,7 @@ impl World {
     /// A replica that sees the store through `store`.
     pub(super) async fn over(&self, name: &str, store: Arc<dyn Store>) -> Replica {
         let sink = Sink::File { path: self.audit_of(name), sync: Sync::Os };
-        let audit = Log::open(sink, name.to_owned(), &self.tracker).await.expect("an audit");
+        let audit = Log::open(sink, name.to_owned()).await.expect("an audit");
         let sealed = Reason { code: "starting", message: String::new() };
         let keys = Keys::sealed(store.clone(), sealed);
         let (ring, root) = (self.ring.clone(), self.root.clone());
