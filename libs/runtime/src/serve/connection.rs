@@ -7,6 +7,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
+use jiff::Timestamp;
 use spike_identity::Peer;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -54,19 +55,22 @@ where
     let limits = &shared.server.limits;
     let activity = Activity::new();
     let closing = shared.stop.child_token();
+    // Deadlines are kept to within half a header deadline, and no request sets a timer of its own.
+    let period = (limits.headers / 2).max(Duration::from_millis(1));
     let requests = Arc::new(Requests {
         shared: Arc::clone(shared),
+        retire_at: peer.as_ref().and_then(|peer| retirement(peer, Timestamp::now(), period)),
         peer,
         activity: Arc::clone(&activity),
         closing: closing.clone(),
     });
-    let service = service_fn(move |request| Arc::clone(&requests).answer(request));
+    let answering = Arc::clone(&requests);
+    let service = service_fn(move |request| Arc::clone(&answering).answer(request));
 
     let heard = Heard { transport, activity: (!http2).then(|| Arc::clone(&activity)) };
     let builder = builder(shared, http2);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(heard), service));
-    // Deadlines are kept to within half a header deadline, and no request sets a timer of its own.
-    let mut tick = interval((limits.headers / 2).max(Duration::from_millis(1)));
+    let mut tick = interval(period);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut close_by = None;
     loop {
@@ -85,10 +89,21 @@ where
                 _ if close_by.is_some_and(|by| Instant::now() >= by) => return,
                 Verdict::SlowHeaders => return shared.server.metrics.refused("slow_headers"),
                 Verdict::Idle => closing.cancel(),
+                Verdict::Keep if requests.retires() => closing.cancel(),
                 Verdict::Keep => {}
             },
         }
     }
+}
+
+/// When to close a connection for its client to come back with a renewed SVID, so that no request
+/// meets the old one's end.
+///
+/// Two looks before that end. A client that has less than three left when it connects has nothing
+/// newer to come back with: it is served until it is refused.
+fn retirement(peer: &Peer, now: Timestamp, period: Duration) -> Option<Timestamp> {
+    let at = peer.expires_at - period * 2;
+    (now + period < at).then_some(at)
 }
 
 fn builder(shared: &Shared, http2: bool) -> Builder<OnTracker> {

@@ -18,6 +18,8 @@ use super::{Caller, Refusal, accept::Shared, activity::Activity, body::Bounded};
 pub(super) struct Requests {
     pub(super) shared: Arc<Shared>,
     pub(super) peer: Option<Peer>,
+    /// When the peer should come back with a renewed SVID.
+    pub(super) retire_at: Option<Timestamp>,
     pub(super) activity: Arc<Activity>,
     /// Closes this connection once its requests are answered.
     pub(super) closing: CancellationToken,
@@ -45,12 +47,25 @@ impl Requests {
         Ok(response)
     }
 
+    /// Whether the connection should close before a request has to be refused: for its SVID, or
+    /// because the roots changed.
+    pub(super) fn retires(&self) -> bool {
+        let now = Timestamp::now();
+        let expired = self.peer.as_ref().is_some_and(|peer| now >= peer.expires_at);
+        self.retire_at.is_some_and(|at| now >= at) || !(expired || self.is_still_who_it_was(now))
+    }
+
+    fn is_still_who_it_was(&self, now: Timestamp) -> bool {
+        match (&self.shared.server.tls, &self.peer) {
+            (Some((_, identity)), Some(peer)) => identity.still_valid(peer, now),
+            _ => true,
+        }
+    }
+
     /// Whether this request may be handled now.
     fn admit(&self, parts: &Parts) -> Result<SemaphorePermit<'_>, Refusal> {
         let Shared { server, rates, in_flight, .. } = &*self.shared;
-        if let (Some((_, identity)), Some(peer)) = (&server.tls, &self.peer)
-            && !identity.still_valid(peer, Timestamp::now())
-        {
+        if !self.is_still_who_it_was(Timestamp::now()) {
             return Err(Refusal::IdentityExpired);
         }
         let id = self.peer.as_ref().map(|peer| &peer.id);
