@@ -65,23 +65,6 @@ async fn renewing_leaves_connections_alone_and_a_new_root_ends_them() {
 }
 
 #[tokio::test]
-async fn waiting_for_the_end_of_a_peer_ends_with_its_svid_or_its_root() {
-    let world = World::new(Duration::from_secs(5)).await;
-    let nexus = world.identity("nexus", "spike/nexus").await;
-    let pilot = world.identity("pilot", "spike/pilot").await;
-    let (_open, peer) = connect(&nexus, &pilot).await;
-    timeout(SOON, nexus.invalidated(&peer)).await.expect("it expires");
-    assert!(Timestamp::now() >= peer.expires_at);
-
-    let (_open, peer) = connect(&nexus, &pilot).await;
-    let (ended, rotated) =
-        tokio::join!(timeout(SOON, nexus.invalidated(&peer)), world.authority.rotate_root(),);
-    ended.expect("its root is old");
-    rotated.expect("rotates");
-    assert!(Timestamp::now() < peer.expires_at);
-}
-
-#[tokio::test]
 async fn an_agent_that_went_is_found_again() {
     let world = World::new(Duration::from_secs(30)).await;
     let nexus = world.identity("nexus", "spike/nexus").await;

@@ -7,7 +7,7 @@ use rustls_pki_types::CertificateDer;
 use spike_core::SpiffeId;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{Instant, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -118,27 +118,6 @@ impl Identity {
     /// False for everybody once our own SVID has expired.
     pub fn still_valid(&self, peer: &Peer, now: Timestamp) -> bool {
         self.material.borrow().still_valid(peer, now)
-    }
-
-    /// Waits until [`Identity::still_valid`] would be false, so that an idle connection can be
-    /// closed before its next request is refused.
-    pub async fn invalidated(&self, peer: &Peer) {
-        let mut material = self.material.clone();
-        loop {
-            let now = Timestamp::now();
-            let ends = {
-                let material = material.borrow_and_update();
-                if !material.still_valid(peer, now) {
-                    return;
-                }
-                peer.expires_at.min(material.expires_at())
-            };
-            let left = now.duration_until(ends).try_into().unwrap_or_default();
-            // Without a sender, material stays as it is until it expires.
-            if let Ok(Err(_)) = timeout(left, material.changed()).await {
-                sleep(left).await;
-            }
-        }
     }
 }
 
