@@ -11,17 +11,32 @@ pub(crate) struct Doing {
     verb: &'static str,
     object: String,
     role: Option<Role>,
+    /// What it means if nothing is found, if that isn't that the object is missing.
+    missing: Option<&'static str>,
+    /// What to do if Nexus finds the request wrong.
+    mend: &'static str,
 }
 
 impl Doing {
     /// Something that a policy may allow.
     pub(crate) fn new(verb: &'static str, object: impl Into<String>) -> Self {
-        Self { verb, object: object.into(), role: None }
+        let mend = "Check the arguments; the command's --help has examples.";
+        Self { verb, object: object.into(), role: None, missing: None, mend }
     }
 
     /// Something that only a role may do.
     pub(crate) fn as_role(role: Role, verb: &'static str, object: impl Into<String>) -> Self {
         Self { role: Some(role), ..Self::new(verb, object) }
+    }
+
+    /// Says what it means if nothing is found.
+    pub(crate) fn missing(self, meaning: &'static str) -> Self {
+        Self { missing: Some(meaning), ..self }
+    }
+
+    /// Says what to do if Nexus finds the request wrong.
+    pub(crate) fn mend(self, mend: &'static str) -> Self {
+        Self { mend, ..self }
     }
 }
 
@@ -31,7 +46,10 @@ pub(crate) fn explain(error: &ClientError, doing: &Doing, me: &SpiffeId) -> CliE
     let Doing { verb, object, .. } = doing;
     let what = match error {
         ClientError::Denied => format!("access denied: {me} may not {verb} {object}"),
-        ClientError::NotFound => format!("{object} not found"),
+        ClientError::NotFound => match doing.missing {
+            Some(meaning) => format!("cannot {verb} {object}: {meaning}"),
+            None => format!("{object} not found"),
+        },
         _ => format!("cannot {verb} {object}: {error}"),
     };
     CliError::Told { exit, what, next }
@@ -40,9 +58,7 @@ pub(crate) fn explain(error: &ClientError, doing: &Doing, me: &SpiffeId) -> CliE
 fn remedy(error: &ClientError, doing: &Doing) -> (Exit, String) {
     let (exit, next) = match error {
         ClientError::Url { .. } => (Exit::Usage, "Use --url https://<host>:<port>."),
-        ClientError::BadRequest { .. } => {
-            (Exit::Other, "Check the arguments; the command's --help has examples.")
-        }
+        ClientError::BadRequest { .. } => (Exit::Other, doing.mend),
         ClientError::Denied => (Exit::Denied, whom_to_be(doing)),
         ClientError::NotFound => {
             (Exit::Missing, "Check the name and the version; the `list` commands show what exists.")
@@ -108,6 +124,16 @@ mod tests {
         let doing = Doing::as_role(Role::Recover, "take", "recovery shards");
         let (_, text) = told(&ClientError::Denied, &doing);
         assert!(text.ends_with("/spike/pilot/role/recover."), "{text}");
+    }
+
+    #[test]
+    fn a_command_knows_better_what_a_refusal_means() {
+        let doing =
+            Doing::new("undelete", "secret t/db").missing("nothing is deleted").mend("Look.");
+        let (_, text) = told(&ClientError::NotFound, &doing);
+        assert!(text.starts_with("cannot undelete secret t/db: nothing is deleted\n"), "{text}");
+        let refused = ClientError::BadRequest { code: "x".to_owned(), detail: String::new() };
+        assert!(told(&refused, &doing).1.ends_with("\nLook."));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The `spike` command: SPIKE Pilot's commands, administration and `spike dev`.
 //!
 //! One file per command: it reads its arguments, calls Nexus once and hands the answer to
-//! [`render`], which only makes text of it. A secret value never goes into an argument of another
+//! `render`, which only makes text of it. A secret value never goes into an argument of another
 //! process, an error or a log. Nothing is decided here that a server decides: the command doesn't
 //! guess what its identity may do.
 

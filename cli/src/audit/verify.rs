@@ -25,8 +25,8 @@ pub(crate) struct Args {
     /// The logs of one replica each; - is standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The public keys that sign heads, <id>:<hex>, separated by commas. Without them no signature
-    /// is checked, and whoever can write the file can make a new chain.
+    /// The public keys that sign heads, <id>:<hex>, separated by commas; `spike status` shows them.
+    /// Without them no signature is checked, and whoever can write the file can make a new chain.
     #[arg(long, value_name = "ID:HEX,…")]
     key: Option<PublicKeys>,
     /// The number of a line that must be there, such as lastSeq of `spike status`.
@@ -44,7 +44,7 @@ pub(crate) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  spike audit verify /var/log/spike/audit.log --key 2:9f0c…
+  spike audit verify audit.log --key \"$(spike status -f json | jq -r .audit.keys)\"
   kubectl logs nexus-0 | grep '\"prev\"' | spike audit verify - --restarts";
 
 impl Args {

@@ -74,7 +74,8 @@ enum Sealed {
 
 impl Sealed {
     async fn open(self, session: &Session) -> Result<Zeroizing<Vec<u8>>, CliError> {
-        let doing = Doing::new("decrypt", "the data");
+        let doing = Doing::new("decrypt", "the data")
+            .mend("Check that it is whole, in this form, and was encrypted by this cluster.");
         let opened = match self {
             Self::Piece(piece) => session.nexus.decrypt_stream(piece).await,
             Self::Parts(parts) => {

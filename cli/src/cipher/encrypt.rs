@@ -57,7 +57,9 @@ enum Plain {
 
 impl Plain {
     async fn seal(self, session: &Session) -> Result<Vec<u8>, CliError> {
-        let doing = Doing::new("encrypt", "the data");
+        let doing = Doing::new("encrypt", "the data").mend(
+            "It may be too long: SPIKE_NEXUS_CRYPTO_MAX_CIPHERTEXT_SIZE of Nexus is the limit.",
+        );
         let sealed = match self {
             Self::Piece(bytes) => session.nexus.encrypt_stream(bytes).await,
             Self::Parts(bytes) => session.nexus.encrypt(bytes).await.map(|parts| {

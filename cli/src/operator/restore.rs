@@ -99,6 +99,7 @@ async fn one_by_one(session: &Session, shards: Vec<RecoveryShard>) -> Result<(),
 
 fn doing() -> Doing {
     Doing::as_role(Role::Restore, "restore", "the root key")
+        .mend("Give it enough shards of one and the same `spike operator recover`.")
 }
 
 fn of_text(text: &[u8]) -> Result<RecoveryShard, CliError> {

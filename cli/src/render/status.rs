@@ -52,13 +52,17 @@ fn write_keys(to: &mut String, keys: &Keys) -> fmt::Result {
 }
 
 fn write_keepers(to: &mut String, keepers: &[Keeper], paint: Paint) -> fmt::Result {
-    let width = keepers.iter().map(|keeper| keeper.url.chars().count()).max().unwrap_or(0);
+    let width = keepers.iter().map(|keeper| address(keeper).len()).max().unwrap_or(0);
     for (nth, keeper) in keepers.iter().enumerate() {
         let label = if nth == 0 { "Keepers" } else { "" };
-        let Keeper { index, url, .. } = keeper;
+        let (index, url) = (keeper.index, address(keeper));
         writeln!(to, "{label:<10}{index}  {url:width$}  {}", verdict(keeper, paint))?;
     }
     Ok(())
+}
+
+fn address(keeper: &Keeper) -> &str {
+    keeper.url.trim_end_matches('/')
 }
 
 fn verdict(keeper: &Keeper, paint: Paint) -> String {
@@ -106,6 +110,9 @@ fn write_rest(to: &mut String, status: &Status, paint: Paint) -> fmt::Result {
     writeln!(to, "Policies  changed {} times", status.policies.counter)?;
     let audit = &status.audit;
     writeln!(to, "Audit     {}, line {}, {} failures", audit.sink, audit.last_seq, audit.failures)?;
+    if !audit.keys.is_empty() {
+        writeln!(to, "          signed under {}", audit.keys)?;
+    }
     match (status.memory.locked, status.memory.detail.as_str()) {
         (true, _) => writeln!(to, "Memory    locked"),
         (false, why) => writeln!(to, "Memory    {}: {why}", paint.bad("not locked")),
@@ -127,13 +134,13 @@ mod tests {
         "keepers": [
             {"index": 1, "url": "https://k-0:8443", "reachable": true, "current": true,
              "holds": []},
-            {"index": 2, "url": "https://k-1:8443", "reachable": true, "current": false,
+            {"index": 2, "url": "https://k-1:8443/", "reachable": true, "current": false,
              "holds": []},
             {"index": 3, "url": "https://keeper-2:8443", "reachable": false, "current": false,
              "error": "connection refused", "holds": []}],
         "store": {"kind": "sqlite", "schema": 1, "serverVersion": "3.50.4", "reachable": true},
         "policies": {"counter": 12},
-        "audit": {"sink": "stdout", "lastSeq": 1042, "failures": 0},
+        "audit": {"sink": "stdout", "lastSeq": 1042, "failures": 0, "keys": "4:00ff"},
         "memory": {"locked": false, "detail": "RLIMIT_MEMLOCK is 64 KiB"}
     }"#;
 
@@ -152,6 +159,7 @@ Keepers   1  https://k-0:8443       holds the current set
 Store     sqlite 3.50.4, schema 1, reachable
 Policies  changed 12 times
 Audit     stdout, line 1042, 0 failures
+          signed under 4:00ff
 Memory    not locked: RLIMIT_MEMLOCK is 64 KiB
 
 Look at:

@@ -29,7 +29,8 @@ impl Args {
     /// Undeletes them.
     pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
         let session = context.nexus().await?;
-        let doing = Doing::new("undelete", format!("secret {}", self.path));
+        let doing = Doing::new("undelete", format!("secret {}", self.path))
+            .missing("there is no such secret, or none of these versions is deleted");
         let versions: Vec<_> = self.versions.iter().map(|which| which.0).collect();
         let undeleted = session.nexus.undelete_secret(&self.path, &versions).await;
         undeleted.map_err(session.explain(&doing))?;
