@@ -204,3 +204,6 @@ impl Keys {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,9 @@
 mod bootstrap;
 mod fakes;
 mod interleaved;
+mod plan;
+mod recovery;
+mod rehydrate;
 mod rollback;
 mod start;
 mod world;

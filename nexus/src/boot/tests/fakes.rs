@@ -79,6 +79,8 @@ pub(super) struct Memory {
     slots: Mutex<Slots>,
     pub(super) hangs: AtomicBool,
     pub(super) down: AtomicBool,
+    /// Takes a shard and loses it at once.
+    pub(super) forgetful: AtomicBool,
 }
 
 #[derive(Default)]
@@ -104,8 +106,13 @@ impl Slots {
 
 impl Memory {
     pub(super) fn new(index: ShareIndex) -> Arc<Self> {
-        let (hangs, down) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { index, slots: Mutex::default(), hangs, down })
+        Arc::new(Self {
+            index,
+            slots: Mutex::default(),
+            hangs: AtomicBool::default(),
+            down: AtomicBool::default(),
+            forgetful: AtomicBool::default(),
+        })
     }
 
     pub(super) fn restart(&self) {
@@ -166,6 +173,9 @@ impl Memory {
         }
         let shard = request.shard.as_slice().try_into().expect("32 bytes");
         slots.witness = slots.witness.max(request.witness);
+        if self.forgetful.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         match request.put_as {
             PutAs::Current => slots.fill(SetRole::Current, frame.clone(), shard),
             PutAs::Pending => {

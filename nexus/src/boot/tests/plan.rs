@@ -1,0 +1,136 @@
+//! What is done about a Keeper, by what it says it holds.
+
+use rand::{SeedableRng, rngs::StdRng};
+use spike_core::{
+    ClusterId, Quorum, SetId, ShardDigest, ShareIndex,
+    wire::v2::shard::{HeldSet, SetRole, StatusResponse, Witness},
+};
+use spike_seal::{Claim, KeyRing, RootKey};
+
+use super::super::plan::{
+    AHEAD, FOREIGN, Plan, Step, WRONG_DIGEST, advice, any_committed, rehydrate,
+};
+
+const KNOWN: Witness = Witness { ring: 2, policies: 5 };
+
+fn ring() -> KeyRing {
+    let mut random = StdRng::seed_from_u64(1);
+    let quorum = Quorum::new(3, 2).expect("valid");
+    let claim = Claim::first(ClusterId([1; 16]), None, quorum, 1);
+    claim.activate(&RootKey::generate(&mut random), &mut random)
+}
+
+fn keeper(index: u8, sets: Vec<HeldSet>) -> StatusResponse {
+    let index = ShareIndex::new(index).expect("not 0");
+    StatusResponse { index, sets, witness: KNOWN, unframed: false }
+}
+
+fn held(ring: &KeyRing, index: usize, role: SetRole) -> HeldSet {
+    let set = ring.current();
+    HeldSet {
+        role,
+        epoch: set.epoch,
+        attempt: set.attempt,
+        set_id: set.id,
+        cluster_id: ring.cluster(),
+        digest: set.digests[index - 1],
+    }
+}
+
+fn another(ring: &KeyRing, role: SetRole, epoch: u32) -> HeldSet {
+    let (set_id, digest) = (SetId([9; 16]), ShardDigest([9; 32]));
+    HeldSet { epoch, set_id, digest, ..held(ring, 1, role) }
+}
+
+fn steps(steps: Vec<Step>) -> Plan {
+    Plan { steps, flaw: None }
+}
+
+fn flaw(flaw: &'static str) -> Plan {
+    Plan { steps: Vec::new(), flaw: Some(flaw) }
+}
+
+#[test]
+fn what_is_missing_is_put_and_what_is_pending_is_committed() {
+    let ring = ring();
+    for (sets, expected) in [
+        (vec![], vec![Step::Put]),
+        (vec![held(&ring, 2, SetRole::Current)], vec![]),
+        (vec![held(&ring, 2, SetRole::Pending)], vec![Step::Commit]),
+    ] {
+        assert_eq!(rehydrate(&ring, &keeper(2, sets), KNOWN), steps(expected));
+    }
+}
+
+#[test]
+fn a_whole_keeper_is_told_what_it_does_not_know_yet() {
+    let ring = ring();
+    let status = keeper(1, vec![held(&ring, 1, SetRole::Current)]);
+    for newer in [Witness { ring: 3, ..KNOWN }, Witness { policies: 6, ..KNOWN }] {
+        assert_eq!(rehydrate(&ring, &status, newer), steps(vec![Step::Commit]));
+    }
+    let older = Witness { ring: 1, policies: 1 };
+    assert_eq!(rehydrate(&ring, &status, older), Plan::default());
+}
+
+#[test]
+fn sets_of_the_past_are_dropped_after_the_present_one_is_safe() {
+    let ring = ring();
+    let abandoned = another(&ring, SetRole::Pending, 1);
+    let sets = vec![held(&ring, 1, SetRole::Current), abandoned.clone()];
+    let forget = Step::Forget(abandoned.set_id);
+    assert_eq!(rehydrate(&ring, &keeper(1, sets), KNOWN), steps(vec![forget.clone()]));
+    let alone = keeper(1, vec![abandoned]);
+    assert_eq!(rehydrate(&ring, &alone, KNOWN), steps(vec![Step::Put, forget]));
+}
+
+#[test]
+fn a_keeper_of_another_cluster_is_left_alone() {
+    let ring = ring();
+    let theirs = HeldSet { cluster_id: ClusterId([2; 16]), ..held(&ring, 1, SetRole::Current) };
+    assert_eq!(rehydrate(&ring, &keeper(1, vec![theirs]), KNOWN), flaw(FOREIGN));
+}
+
+#[test]
+fn a_shard_that_is_not_the_rings_is_reported() {
+    let ring = ring();
+    let swapped = HeldSet { digest: ring.current().digests[1], ..held(&ring, 1, SetRole::Current) };
+    assert_eq!(rehydrate(&ring, &keeper(1, vec![swapped]), KNOWN), flaw(WRONG_DIGEST));
+}
+
+#[test]
+fn a_keeper_that_is_ahead_of_the_ring_is_never_set_back() {
+    let ring = ring();
+    for epoch in [1, 2, 9] {
+        let status = keeper(1, vec![another(&ring, SetRole::Current, epoch)]);
+        assert_eq!(rehydrate(&ring, &status, KNOWN), flaw(AHEAD), "epoch {epoch}");
+    }
+    let sets = vec![another(&ring, SetRole::Current, 2), held(&ring, 1, SetRole::Previous)];
+    assert_eq!(rehydrate(&ring, &keeper(1, sets), KNOWN), flaw(AHEAD));
+}
+
+#[test]
+fn a_keeper_beyond_the_shares_gets_none() {
+    let ring = ring();
+    assert_eq!(rehydrate(&ring, &keeper(4, vec![]), KNOWN), Plan::default());
+}
+
+#[test]
+fn only_committed_sets_prove_that_there_was_a_root() {
+    let ring = ring();
+    let with = |role| [keeper(1, vec![]), keeper(2, vec![held(&ring, 2, role)])];
+    assert!(any_committed(&with(SetRole::Current)) && any_committed(&with(SetRole::Previous)));
+    assert!(!any_committed(&with(SetRole::Pending)));
+}
+
+#[test]
+fn a_quorum_that_is_not_the_wanted_one_is_pointed_out() {
+    let ring = ring();
+    let codes = |shares, threshold, keepers| -> Vec<_> {
+        let wanted = Quorum::new(shares, threshold).expect("valid");
+        advice(ring.current(), wanted, keepers).iter().map(|reason| reason.code).collect()
+    };
+    assert_eq!(codes(3, 2, 3), [""; 0]);
+    assert_eq!(codes(5, 3, 5), ["reshare_needed"]);
+    assert_eq!(codes(3, 2, 2), ["keepers_missing"]);
+}
