@@ -1,6 +1,12 @@
 //! A whole cluster on loopback.
 
-use std::{collections::BTreeMap, path::PathBuf, process::Output, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    process::Output,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use anyhow::{Context, ensure};
 use spike_authority::dev::{Authority, AuthorityConfig};
@@ -126,13 +132,18 @@ impl Cluster {
         Ok(())
     }
 
-    /// Runs `nexus bootstrap` as its own process and identity.
+    /// Runs `nexus bootstrap` as its own process and identity, with an audit file of its own: it
+    /// may run beside others. Killed if the caller stops waiting.
     pub async fn run_bootstrap(&self) -> anyhow::Result<Output> {
+        static RUNS: AtomicU32 = AtomicU32::new(0);
+        let run = RUNS.fetch_add(1, Ordering::Relaxed);
+        let audit = self.folder.path().join(format!("bootstrap-{run}.jsonl"));
         let mut env = self.nexus_env()?;
         env.push(socket_variable(self.socket("bootstrap")?));
-        let command =
-            Command::new(program("nexus")).arg("bootstrap").env_clear().envs(env).output();
-        command.await.context("run nexus bootstrap")
+        env.push(set("SPIKE_AUDIT", format!("file:{}", audit.display())));
+        let mut command = Command::new(program("nexus"));
+        command.arg("bootstrap").env_clear().envs(env).kill_on_drop(true);
+        command.output().await.context("run nexus bootstrap")
     }
 
     /// Adds an identity; its Workload API socket.
