@@ -15,7 +15,9 @@ help: ## Show this text
 
 .PHONY: demo
 demo: build ## Build, start a whole cluster on this machine, and watch it survive
-	@$(BIN)/spike dev demo
+	@rm -f $(TARGET)/demo.json
+	@$(BIN)/spike dev demo --report $(TARGET)/demo.json
+	@grep -q '"steps":8' $(TARGET)/demo.json || { echo "The demo ended without telling its story." >&2; exit 1; }
 
 .PHONY: build
 build: setup ## Build all programs

@@ -29,14 +29,14 @@ const BOOTSTRAP: Duration = Duration::from_mins(1);
 /// Waits until the cluster serves, making or restoring its key.
 pub(super) async fn bring_up(cluster: &Cluster, console: Console) -> Result<(), CliError> {
     for supervised in &cluster.programs {
-        until(supervised, Answer::is_alive, "answer").await?;
+        until(supervised, Answer::is_alive, "no answer").await?;
     }
     console.done(format_args!("{} programs run", cluster.programs.len()));
     if cluster.plan.of(Kind::Keeper).next().is_some() {
         give_keys(cluster, console).await?;
     }
     for supervised in &cluster.programs {
-        until(supervised, |answer| *answer == Answer::Ready, "be ready").await?;
+        until(supervised, |answer| *answer == Answer::Ready, "not ready").await?;
     }
     cluster.started.store(true, Relaxed);
     Ok(())
@@ -55,7 +55,7 @@ async fn give_keys(cluster: &Cluster, console: Console) -> Result<(), CliError> 
         run_once(bootstrap).await?;
     }
     for nexus in cluster.programs.iter().filter(|s| s.program.kind == Kind::Nexus) {
-        until(nexus, |answer| *answer == Answer::Ready, "get its key").await?;
+        until(nexus, |answer| *answer == Answer::Ready, "still without its key").await?;
     }
     let count = shards::save(&cluster.client("recover").await?.nexus, &recovery).await?;
     console.done(format_args!("a root key is made, and split between the Keepers"));
@@ -89,7 +89,7 @@ async fn until(
                 Answer::NotReady(why) if !why.is_empty() => format!(": {why}"),
                 _ => String::new(),
             };
-            return Err(gave_up(program, &format!("did not {what} within {PATIENCE:?}{why}")));
+            return Err(gave_up(program, &format!("{what} after {PATIENCE:?}{why}")));
         }
         sleep(ASK_EVERY).await;
     }

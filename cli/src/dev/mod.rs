@@ -10,6 +10,7 @@ mod checks;
 mod cluster;
 mod console;
 mod control;
+mod demo;
 mod env;
 mod exec;
 mod home;
@@ -56,6 +57,7 @@ enum Command {
     /// Give programs identities.
     #[command(subcommand)]
     Identity(identity::Command),
+    Demo(demo::Args),
     /// Run a program that dies with this process's parent.
     #[command(hide = true)]
     Exec(exec::Args),
@@ -78,6 +80,7 @@ impl Args {
             Command::Status(args) => args.run().await,
             Command::Stop(args) => args.run().await,
             Command::Identity(command) => command.run().await,
+            Command::Demo(args) => args.run().await,
             Command::Exec(args) => args.run(),
         }
     }

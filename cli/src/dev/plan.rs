@@ -8,6 +8,15 @@ use spike_crds::{ValidatedCluster, cluster::BootstrapMode, validate::StoreKind};
 use super::home::Home;
 use crate::error::CliError;
 
+/// SPIKE's port of a Keeper; each further one is two higher, its probes on the port between.
+const KEEPER_PORT: u16 = 8443;
+
+/// SPIKE's port of Nexus; each further one is ten higher.
+pub(super) const NEXUS_PORT: u16 = 8553;
+
+/// The largest shift of all ports: with it the hundredth Nexus still has one.
+pub(super) const MAX_PORT_OFFSET: i64 = 50_000;
+
 /// Everything that runs.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
@@ -72,9 +81,10 @@ pub(super) fn plan(
     cluster: ValidatedCluster,
     home: &Home,
     binaries: &Path,
+    port_offset: u16,
 ) -> Result<Plan, CliError> {
     refuse_what_a_laptop_lacks(&cluster)?;
-    let planner = Planner { cluster: &cluster, home, binaries };
+    let planner = Planner { cluster: &cluster, home, binaries, port_offset };
     let keepers: Vec<_> = (0..cluster.keepers()).map(|i| planner.keeper(i)).collect();
     let nexuses = (0..cluster.nexus_replicas).map(|i| planner.nexus(i, &keepers));
     let mut programs = keepers.clone();
@@ -115,6 +125,7 @@ struct Planner<'a> {
     cluster: &'a ValidatedCluster,
     home: &'a Home,
     binaries: &'a Path,
+    port_offset: u16,
 }
 
 impl Planner<'_> {
@@ -126,7 +137,7 @@ impl Planner<'_> {
 
     fn keeper(&self, ordinal: u8) -> Program {
         let name = format!("keeper-{ordinal}");
-        let port = 8443 + 2 * u16::from(ordinal);
+        let port = KEEPER_PORT + self.port_offset + 2 * u16::from(ordinal);
         let mut program = self.program(Kind::Keeper, Role::Keeper, name, port);
         program.env.extend([
             ("SPIKE_KEEPER_TLS_PORT", format!("127.0.0.1:{port}")),
@@ -137,7 +148,7 @@ impl Planner<'_> {
     }
 
     fn nexus(&self, ordinal: u16, keepers: &[Program]) -> Program {
-        let port = 8553 + 10 * ordinal;
+        let port = NEXUS_PORT + self.port_offset + 10 * ordinal;
         let name = format!("nexus-{ordinal}");
         let mut program = self.program(Kind::Nexus, Role::Nexus, name, port);
         program.env.extend([
@@ -222,7 +233,7 @@ mod tests {
     fn planned(from: &str, to: &str) -> Result<Plan, CliError> {
         let cluster = spike_crds::manifest::read(&QUICKSTART.replace(from, to)).expect("readable");
         let home = Home::at(Path::new("/home/me/.spike")).expect("absolute");
-        plan(spike_crds::validate(&cluster).expect("valid"), &home, Path::new("/opt/spike"))
+        plan(spike_crds::validate(&cluster).expect("valid"), &home, Path::new("/opt/spike"), 0)
     }
 
     fn variable<'a>(program: &'a Program, name: &str) -> Option<&'a str> {

@@ -22,7 +22,7 @@ use super::{
     control,
     home::{self, Home},
     launch,
-    plan::{Kind, Plan, Program, plan},
+    plan::{Kind, MAX_PORT_OFFSET, Plan, Program, plan},
     ports,
 };
 use crate::error::{CliError, Exit};
@@ -43,6 +43,10 @@ pub(super) struct Args {
     /// Where `nexus` and `keeper` are [default: beside `spike`].
     #[arg(long, value_name = "DIR")]
     bin_dir: Option<PathBuf>,
+    /// Add this to every port, for a second cluster beside another.
+    #[arg(long, value_name = "N", default_value_t = 0,
+        value_parser = clap::value_parser!(u16).range(..=MAX_PORT_OFFSET))]
+    port_offset: u16,
     /// Return as soon as the cluster serves, and leave it running.
     #[arg(long)]
     pub(super) background: bool,
@@ -67,7 +71,7 @@ impl Args {
         let valid = read(&text)?;
         let locked = home.take()?;
         refuse_another_cluster(&home, &valid)?;
-        let plan = plan(valid, &home, &self.binaries()?)?;
+        let plan = plan(valid, &home, &self.binaries()?, self.port_offset)?;
         programs_exist(&plan)?;
         ports_free(&plan)?;
         home::replace(&home.manifest(), text.as_bytes())?;
@@ -81,6 +85,7 @@ impl Args {
     pub(super) fn in_background(&self) -> Vec<OsString> {
         let mut args: Vec<OsString> = ["dev", "up", "--detached", "--dir"].map(Into::into).to_vec();
         args.push(self.place.dir.clone().into());
+        args.push(format!("--port-offset={}", self.port_offset).into());
         for (flag, value) in [("--file", &self.file), ("--bin-dir", &self.bin_dir)] {
             args.extend(value.iter().flat_map(|value| [flag.into(), value.clone().into()]));
         }
