@@ -10,6 +10,10 @@ use super::{
 };
 use crate::{Documents, Epochs, Kind, Names, Secrets, Select, StoreError, document::MANIFEST};
 
+/// So many that they wait for each other inside the store, which is where an answer put together from
+/// several statements falls apart.
+const OBSERVERS: usize = 32;
+
 /// See the name.
 pub async fn an_empty_store_has_no_epochs<H: Harness>(harness: &H) {
     let store = open(harness).await;
@@ -49,7 +53,7 @@ pub async fn a_stale_guard_is_refused_with_the_present_epochs<H: Harness>(harnes
 pub async fn no_answer_is_newer_than_its_epochs<H: Harness>(harness: &H) {
     let store = open(harness).await;
     let stage = Stage::default();
-    let readers: JoinSet<()> = (0..4)
+    let readers: JoinSet<()> = (0..OBSERVERS)
         .map(|_| {
             let (store, stage) = (store.clone(), stage.clone());
             async move {
@@ -85,7 +89,7 @@ pub async fn no_answer_is_newer_than_its_epochs<H: Harness>(harness: &H) {
 pub async fn equal_epochs_around_a_read_make_a_consistent_pair<H: Harness>(harness: &H) {
     let store = open(harness).await;
     let stage = Stage::default();
-    let readers: JoinSet<()> = (0..4)
+    let readers: JoinSet<()> = (0..OBSERVERS)
         .map(|_| {
             let (store, stage) = (store.clone(), stage.clone());
             async move {
