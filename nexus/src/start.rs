@@ -3,12 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, ensure};
-use spike_audit::{Log, Sink};
+use spike_audit::{AuditError, Log, Sink};
 use spike_core::{Role, Roles};
 use spike_identity::{Identity, Wanted};
 use spike_runtime::process;
 use spike_seal::memory::{self, Guarded};
 use spike_store::{Store, StoreError};
+use tokio::time::{Instant, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -21,6 +22,12 @@ use crate::{
 
 /// How long to wait before a store that may come back is opened again.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
+
+/// Between two looks at an audit file that another process writes.
+const AUDIT_PAUSE: Duration = Duration::from_millis(250);
+
+/// How long such a process may take beyond its drain.
+const AUDIT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The parts that every subcommand needs.
 pub(crate) struct Parts {
@@ -83,7 +90,7 @@ pub(crate) async fn parts(
     let identity = identity.await.context("no identity")?;
     tracing::info!(id = %identity.id(), "has an identity");
     let store = open_store(config, stop).await?;
-    let audit = Log::open(sink, config.replica.clone()).await.context("no audit")?;
+    let audit = open_audit(sink, config).await.context("no audit")?;
     let reason = Reason { code: "starting", message: "the key ring was not read yet".to_owned() };
     let keys = Keys::sealed(store.clone(), reason);
     Ok(Parts { identity, store, audit, keys, watermark: Watermark::default() })
@@ -99,8 +106,23 @@ async fn open_store(config: &Config, stop: &CancellationToken) -> anyhow::Result
             }
             Err(error) => return Err(error).context("no store"),
         }
-        let slept = stop.run_until_cancelled(tokio::time::sleep(STORE_PAUSE)).await;
+        let slept = stop.run_until_cancelled(sleep(STORE_PAUSE)).await;
         ensure!(slept.is_some(), "stopped before the store could be opened");
+    }
+}
+
+/// Waits for a process that still writes the same file: one that is about to stop, or another
+/// bootstrap.
+async fn open_audit(sink: Sink, config: &Config) -> Result<Log, AuditError> {
+    let patience = Instant::now() + config.drain + AUDIT_PATIENCE;
+    loop {
+        match Log::open(sink.clone(), config.replica.clone()).await {
+            Err(AuditError::InUse(path)) if Instant::now() < patience => {
+                tracing::warn!(?path, "waits for another process to let go of the audit file");
+                sleep(AUDIT_PAUSE).await;
+            }
+            opened => return opened,
+        }
     }
 }
 
