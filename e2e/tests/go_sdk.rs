@@ -133,7 +133,7 @@ async fn policies(sdk: &mut Sdk) {
     let item = json!([{ "id": "", "name": "sdk-read" }]);
     let denied = sdk.step("denied").await.expect("ran");
     let unauthorized = "access_unauthorized";
-    assert_eq!(denied, ["GetSecret", "ListSecretKeys", "Recover"].map(|c| fails(c, unauthorized)));
+    assert_eq!(denied, ["GetSecret", "ListSecretKeys"].map(|c| fails(c, unauthorized)));
     let expected = [
         ok("CreatePolicy"),
         gives(
