@@ -102,8 +102,8 @@ impl Identity {
 
     /// Who is at the other end, after the handshake; `None` for a client without a certificate.
     ///
-    /// The chain is verified again, against the bundle of now: the one that the handshake saw may
-    /// have been replaced, and [`Identity::still_valid`] compares with this one.
+    /// Verified against the bundle of now: the one that the handshake saw may have been replaced,
+    /// and [`Identity::still_valid`] compares with this one.
     pub fn peer(
         &self,
         chain: Option<&[CertificateDer<'static>]>,

@@ -13,6 +13,7 @@ mod material;
 mod peer;
 mod source;
 mod tls;
+mod verified;
 
 pub use error::IdentityError;
 pub use expected::{Expected, Wanted};

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::{
     Expected, IdentityError, Peer, PeerError,
     leaf::{Leaf, signing_until},
+    verified::Verified,
 };
 
 /// What a source offers, as yet unchecked.
@@ -36,6 +37,7 @@ pub(crate) struct Material {
     bundles: BTreeMap<String, Bundle>,
     /// The highest generation ever given to a bundle.
     newest: u64,
+    clients: Verified,
     crypto: Arc<CryptoProvider>,
 }
 
@@ -86,19 +88,25 @@ impl Material {
             svid,
             bundles: BTreeMap::new(),
             newest: previous.map_or(0, |m| m.newest),
+            clients: Verified::default(),
             crypto,
         };
         for (domain, certs) in offer.bundles {
             let old = previous.and_then(|m| m.bundles.get(&domain));
-            let bundle = Bundle::new(certs, old, material.newest + 1)
-                .map_err(|reason| unusable(format!("the bundle of {domain}: {reason}")))?;
-            material.newest = material.newest.max(bundle.generation);
-            material.bundles.insert(domain, bundle);
+            match Bundle::new(certs, old, material.newest + 1) {
+                Ok(bundle) => {
+                    material.newest = material.newest.max(bundle.generation);
+                    material.bundles.insert(domain, bundle);
+                }
+                // Another domain's mistake must not stop our own rotation.
+                Err(why) => tracing::warn!(domain, error = %why, "a bundle is left out"),
+            }
         }
         // An SVID that we would not believe ourselves is torn, late or of another root.
-        material
+        let ourselves = material
             .verify_chain(&material.svid.key.cert, End::Server, now)
             .map_err(|refused| unusable(format!("{}: {refused}", material.svid.id)))?;
+        material.svid.expires_at = ourselves.expires_at;
         Ok(material)
     }
 
@@ -136,6 +144,26 @@ impl Material {
         if now >= self.svid.expires_at {
             return Err(PeerError::OwnExpired(self.svid.expires_at));
         }
+        match end {
+            End::Server => self.check(end_entity, intermediates, end, now),
+            End::Client => match self.clients.get(end_entity) {
+                Some(known) if now < known.expires_at => Ok(known),
+                _ => {
+                    let peer = self.check(end_entity, intermediates, end, now)?;
+                    self.clients.insert(end_entity, &peer);
+                    Ok(peer)
+                }
+            },
+        }
+    }
+
+    fn check(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        end: End,
+        now: Timestamp,
+    ) -> Result<Peer, PeerError> {
         let leaf = Leaf::read(end_entity)?;
         leaf.at(now)?;
         let domain = leaf.id.trust_domain();

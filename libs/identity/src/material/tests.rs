@@ -23,11 +23,15 @@ impl Ca {
 
     /// Valid for all of 2026.
     fn svid(&self, id: &str) -> Offered {
+        self.svid_until(id, (2027, 1))
+    }
+
+    fn svid_until(&self, id: &str, (year, month): (i32, u8)) -> Offered {
         let mut params = CertificateParams::default();
         params.subject_alt_names = vec![SanType::URI(id.try_into().expect("ASCII"))];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         (params.not_before, params.not_after) =
-            (date_time_ymd(2026, 1, 1), date_time_ymd(2027, 1, 1));
+            (date_time_ymd(2026, 1, 1), date_time_ymd(year, month, 1));
         let key = KeyPair::generate().expect("a key");
         let issuer = Issuer::from_params(&self.params, &self.key);
         let leaf = params.signed_by(&key, &issuer).expect("a certificate").der().clone();
@@ -112,6 +116,42 @@ fn a_peer_is_valid_until_its_last_second_and_ours() {
     let second = std::time::Duration::from_secs(1);
     assert!(material.still_valid(&peer, end - second));
     assert!(!material.still_valid(&peer, end));
+}
+
+#[test]
+fn a_client_that_is_known_expires_and_does_not_outlive_its_root() {
+    let (a, b) = (Ca::new(), Ca::new());
+    let both: &[(&str, &[&Ca])] = &[("a.example", &[&a]), ("b.example", &[&b])];
+    let first = choose(offer(vec![a.svid(OURS)], both), None);
+    let (end_of_a, client) = (first.expires_at(), b.svid("spiffe://b.example/x"));
+    let known = verify(&first, &client).expect("trusted");
+    assert_eq!(verify(&first, &client), Ok(known), "again");
+
+    let gone = choose(offer(vec![a.svid(OURS)], &[("a.example", &[&a])]), Some(&first));
+    assert_eq!(verify(&gone, &client), Err(PeerError::ForeignDomain("b.example".into())));
+    let late = first.verify_chain(&client.chain, End::Client, end_of_a);
+    assert_eq!(late, Err(PeerError::OwnExpired(end_of_a)));
+}
+
+#[test]
+fn a_known_client_with_an_end_before_ours_is_refused_at_its_end() {
+    let a = Ca::new();
+    let material = choose(offer(vec![a.svid(OURS)], &[("a.example", &[&a])]), None);
+    let client = a.svid_until("spiffe://a.example/x", (2026, 7));
+    let known = verify(&material, &client).expect("trusted");
+    let refused = material.verify_chain(&client.chain, End::Client, known.expires_at);
+    assert_eq!(refused, Err(PeerError::Expired));
+}
+
+#[test]
+fn a_broken_bundle_of_another_domain_is_left_out() {
+    let a = Ca::new();
+    let mut offer = offer(vec![a.svid(OURS)], &[("a.example", &[&a])]);
+    offer.bundles.insert("b.example".to_owned(), vec![CertificateDer::from(vec![0x30, 0])]);
+    let material = choose(offer, None);
+    let refused = verify(&material, &a.svid("spiffe://b.example/x"));
+    assert_eq!(refused, Err(PeerError::ForeignDomain("b.example".into())));
+    verify(&material, &a.svid("spiffe://a.example/x")).expect("our own domain is there");
 }
 
 #[test]
