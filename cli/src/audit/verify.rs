@@ -25,7 +25,7 @@ pub(crate) struct Args {
     /// The logs of one replica each; - is standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The public keys that sign heads, <id>:<hex>, separated by commas; `spike status` shows them.
+    /// The public keys that sign heads, ID:HEX, separated by commas; `spike status` shows them.
     /// Without them no signature is checked, and whoever can write the file can make a new chain.
     #[arg(long, value_name = "ID:HEX,…")]
     key: Option<PublicKeys>,

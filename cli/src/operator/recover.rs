@@ -12,7 +12,7 @@ use folder::Folder;
 
 /// Save recovery shards (do this while SPIKE Nexus is healthy).
 ///
-/// Writes one file per shard, spike.recovery.<index>.txt, readable by you alone. Any threshold of
+/// Writes one file per shard, spike.recovery.INDEX.txt, readable by you alone. Any threshold of
 /// them brings the root key back after everything else is lost. Needs the role recover.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]

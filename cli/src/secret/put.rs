@@ -13,8 +13,8 @@ use crate::{context::Context, error::CliError, explain::Doing, output, values};
 pub(crate) struct Args {
     /// Where to put it, such as tenants/acme/db.
     path: SecretPath,
-    /// What to put: <key>=<value>, <key>=@<file>, <key>=- (standard input), or <key> alone to be
-    /// asked for the value. A value that starts with @ is written with two.
+    /// What to put: KEY=VALUE, KEY=@FILE, KEY=- (standard input), or KEY alone to be asked for the
+    /// value. A value that starts with @ is written with two.
     #[arg(required = true, value_name = "KEY=VALUE")]
     values: Vec<values::Assignment>,
 }
