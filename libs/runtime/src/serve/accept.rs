@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use axum::Router;
-use spike_identity::Identity;
+use spike_identity::{Identity, PeerError};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -139,5 +139,6 @@ async fn serve(tcp: TcpStream, shared: &Arc<Shared>) {
 
 fn refuse_handshake(shared: &Shared, error: &io::Error) {
     shared.server.metrics.handshake_failures.inc();
-    tracing::debug!(%error, "a handshake failed");
+    let reason = PeerError::find(error).map_or_else(|| error.to_string(), |why| why.to_string());
+    tracing::debug!(reason, "a handshake failed");
 }
