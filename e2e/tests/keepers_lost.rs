@@ -39,6 +39,21 @@ async fn a_killed_keeper_is_whole_again_and_no_request_notices() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lost_keeper_shows_in_the_metrics_until_it_is_whole_again() {
+    let mut cluster = Cluster::start(Options::default()).await.expect("a cluster");
+    let shows = async |cluster: &Cluster, line: &str| {
+        let (_, body) = cluster.nexus.probe("/metrics").await.expect("metrics");
+        body.lines().any(|shown| shown == line)
+    };
+    let (up, down) = (r#"spike_keeper_up{index="2"} 1"#, r#"spike_keeper_up{index="2"} 0"#);
+    until("all Keepers are up", || shows(&cluster, up)).await;
+    cluster.keepers[1].kill().await.expect("killed");
+    until("one is down", || shows(&cluster, down)).await;
+    cluster.keepers[1].start().await.expect("an empty Keeper");
+    until("it is whole again", || shows(&cluster, up)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_nexus_waits_for_a_threshold_of_keepers_and_says_so() {
     let mut cluster = Cluster::start(Options::default()).await.expect("a cluster");
     let caller = cluster.caller("superuser").await.expect("a caller");

@@ -1,18 +1,20 @@
 //! Every metric of a Nexus beyond what all servers count. No label ever names a caller or a path.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::StatusCode;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
-    metrics::{counter::ConstCounter, family::Family, gauge::ConstGauge, histogram::Histogram},
+    metrics::{
+        MetricType, counter::ConstCounter, family::Family, gauge::ConstGauge, histogram::Histogram,
+    },
     registry::{Registry, Unit},
 };
 use spike_audit::Log;
 use spike_runtime::metrics::{Requests, Serving, SvidExpiry};
 
-use crate::{keys::Keys, start::Parts};
+use crate::{boot::Boot, keys::Keys, start::Parts};
 
 /// Seconds of a store call, by operation.
 const STORE_SECONDS: &str = "spike_store_seconds";
@@ -20,6 +22,8 @@ const STORE_SECONDS: &str = "spike_store_seconds";
 const KEYS_EPOCH: &str = "spike_keys_epoch";
 /// 1 while there are no keys.
 const SEALED: &str = "spike_sealed";
+/// 1 for a Keeper that holds its shard, by index.
+const KEEPER_UP: &str = "spike_keeper_up";
 /// Audit lines that were refused.
 const AUDIT_FAILURES: &str = "spike_audit_failures";
 
@@ -71,6 +75,11 @@ impl Metrics {
     }
 }
 
+/// Adds `spike_keeper_up{index}`.
+pub(crate) fn register_keepers(registry: &mut Registry, boot: Arc<Boot>) {
+    registry.register_collector(Box::new(Keepers(boot)));
+}
+
 /// What a status means for `spike_requests_total`.
 pub(crate) fn outcome(status: StatusCode) -> &'static str {
     match status.as_u16() {
@@ -116,5 +125,26 @@ impl Collector for Observed {
         let help = "Audit lines that could not be written";
         let kind = failures.metric_type();
         failures.encode(encoder.encode_descriptor(AUDIT_FAILURES, help, None, kind)?)
+    }
+}
+
+/// What was seen of the Keepers last.
+struct Keepers(Arc<Boot>);
+
+impl fmt::Debug for Keepers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keepers")
+    }
+}
+
+impl Collector for Keepers {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let help = "1 for a Keeper that answers and holds its shard of the current set";
+        let mut family = encoder.encode_descriptor(KEEPER_UP, help, None, MetricType::Gauge)?;
+        for keeper in self.0.keepers() {
+            let up = ConstGauge::new(i64::from(keeper.reachable && keeper.current));
+            up.encode(family.encode_family(&[("index", keeper.index.to_string())])?)?;
+        }
+        Ok(())
     }
 }

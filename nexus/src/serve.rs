@@ -33,7 +33,7 @@ use crate::{
     app::App,
     boot::Boot,
     config::{Config, Mode},
-    metrics::{Metrics, StoreMetrics},
+    metrics::{Metrics, StoreMetrics, register_keepers},
     nexus::Nexus,
     start::{self, Parts},
     status::status,
@@ -113,6 +113,7 @@ async fn serve(
     let metrics = Metrics::register(&mut registry, &parts);
     let nexus = assemble(config, &parts, metrics, &ends.draining)?;
 
+    register_keepers(&mut registry, nexus.boot.clone());
     let probes = Probes::new(nexus.clone(), Finished::new(registry));
     let shown = nexus.clone();
     let probes = probes.route("/statusz", get(async move || Json(public(status(&shown)))));

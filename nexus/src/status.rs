@@ -6,17 +6,22 @@ use spike_core::wire::v2::status::{
 use spike_runtime::probes::Probe;
 use spike_seal::memory;
 
-use crate::{keys::Unsealed, nexus::Nexus};
+use crate::{
+    keys::Unsealed,
+    nexus::{Nexus, wire},
+};
 
 /// The state of this replica and of what it sees.
 pub(crate) fn status(nexus: &Nexus) -> Status {
     let health = nexus.health();
+    let advice = nexus.boot.advice().into_iter().map(wire);
+    let reasons = health.reasons.into_iter().chain(advice).collect();
     let open = nexus.keys.open();
     let audit = nexus.audit.status();
     let locked = memory::all_locked();
     Status {
         status: health.status,
-        reasons: health.reasons,
+        reasons,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         replica: nexus.replica.clone(),
         cluster_id: open.as_ref().map(|unsealed| unsealed.ring.cluster()),
