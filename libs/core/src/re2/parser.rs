@@ -169,7 +169,7 @@ impl Parser<'_> {
         let node = self.group.items.pop().ok_or(BadPattern::NothingToRepeat)?.deeper()?;
         let count = if counted { max.unwrap_or(min) } else { 1 };
         let repeats = if max == Some(0) { 1 } else { node.repeats.saturating_mul(count.max(1)) };
-        if count >= 2 && repeats > MAX_REPEAT {
+        if repeats > MAX_REPEAT {
             return Err(BadPattern::RepeatCount);
         }
         let hir = Hir::repetition(Repetition { min, max, greedy: true, sub: Box::new(node.hir) });

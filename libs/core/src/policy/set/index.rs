@@ -67,3 +67,28 @@ impl Candidates<'_> {
         self.lists.iter().flat_map(|list| list.iter().copied())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidates(index: &Index, subject: &str) -> Vec<usize> {
+        let found = index.candidates(subject);
+        let places: Vec<_> = found.iter().collect();
+        assert_eq!(found.len(), places.len());
+        places
+    }
+
+    #[test]
+    fn a_pattern_is_a_candidate_once_however_often_its_literal_occurs() {
+        let index = Index::new(["a/", "b", "", "a/", "a/a/"].into_iter());
+        assert_eq!(candidates(&index, "a/a/a/"), [0, 3, 4, 2]);
+        assert_eq!(candidates(&index, "c"), [2]);
+    }
+
+    #[test]
+    fn without_a_literal_everything_is_a_candidate() {
+        assert_eq!(candidates(&Index::new(["", ""].into_iter()), "a"), [0, 1]);
+        assert_eq!(candidates(&Index::new([].into_iter()), "a"), [0; 0]);
+    }
+}
