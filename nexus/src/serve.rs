@@ -6,6 +6,7 @@ use anyhow::Context;
 use axum::{Json, routing::get};
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
+use spike_audit::{Entry, Event};
 use spike_core::{
     Role,
     wire::v2::{
@@ -108,6 +109,8 @@ async fn serve(
     mut parts: Parts,
     ends: &Ends,
 ) -> anyhow::Result<()> {
+    let started = Entry::new(Event::Started, "nexus.start", Timestamp::now());
+    parts.audit.append(started).await.context("no audit")?;
     let mut registry = Registry::default();
     parts.store = Arc::new(Measured::new(parts.store, StoreMetrics::register(&mut registry)));
     let metrics = Metrics::register(&mut registry, &parts);
@@ -144,6 +147,10 @@ async fn finish(nexus: &Nexus, parts: &Parts, ends: &Ends) {
             tracing::warn!("some work did not end in time");
         }
         ends.stop.cancel();
+    }
+    let stopped = Entry::new(Event::Stopped, "nexus.stop", Timestamp::now());
+    if let Err(error) = parts.audit.append(stopped).await {
+        tracing::warn!(%error, "the audit log doesn't say that this is the end");
     }
     parts.audit.close().await;
     parts.store.close().await;

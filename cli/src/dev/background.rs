@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{checks, console::Console, control, home::Home, launch, up};
+use super::{checks, console::Console, control, launch, up};
 use crate::error::{CliError, Exit};
 
 /// Longer than every wait of a start together.
@@ -17,9 +17,8 @@ const ASK_EVERY: Duration = Duration::from_millis(100);
 
 /// Starts the cluster in the background and returns once it serves.
 pub(super) async fn start(args: &up::Args) -> Result<(), CliError> {
-    let home = Home::at(&args.place.dir)?;
-    // The same refusals as in the foreground, told here and not in a log.
-    drop(home.take()?);
+    // The same refusals as in the foreground, told here and not in a log. The lock goes with this.
+    let home = args.prepare()?.home;
     let log = home.log_of("dev");
     launch::rotate_log(&log).map_err(|e| checks::file("begin", &log, &e))?;
     let mut child = spawn(args, &log)?;

@@ -20,7 +20,7 @@ use super::{
     cluster::Cluster,
     console::Console,
     control,
-    home::{self, Home},
+    home::{self, Home, Locked},
     launch,
     plan::{Kind, MAX_PORT_OFFSET, Plan, Program, plan},
     ports,
@@ -55,6 +55,15 @@ pub(super) struct Args {
     detached: bool,
 }
 
+/// A cluster that can start, in a directory that is ours.
+pub(super) struct Prepared {
+    pub(super) home: Home,
+    plan: Plan,
+    /// The text that was planned from.
+    manifest: String,
+    locked: Locked,
+}
+
 impl Args {
     pub(super) async fn run(self) -> Result<(), CliError> {
         if self.background {
@@ -66,19 +75,24 @@ impl Args {
             let _ = rustix::process::setsid();
         }
         let console = Console::from_process();
-        let home = Home::at(&self.place.dir)?;
-        let text = self.manifest_text(&home)?;
-        let valid = read(&text)?;
-        let locked = home.take()?;
-        refuse_another_cluster(&home, &valid)?;
-        let plan = plan(valid, &home, &self.binaries()?, self.port_offset)?;
-        programs_exist(&plan)?;
-        ports_free(&plan)?;
-        home::replace(&home.manifest(), text.as_bytes())?;
+        let Prepared { home, plan, manifest, locked } = self.prepare()?;
+        home::replace(&home.manifest(), manifest.as_bytes())?;
         let stop = stop_signals()?;
         let ended = Box::pin(serve(plan, home, stop, console)).await;
         drop(locked);
         ended
+    }
+
+    /// Looks for everything that would keep the cluster from starting.
+    pub(super) fn prepare(&self) -> Result<Prepared, CliError> {
+        let home = Home::at(&self.place.dir)?;
+        let manifest = self.manifest_text(&home)?;
+        let plan = plan(read(&manifest)?, &home, &self.binaries()?, self.port_offset)?;
+        programs_exist(&plan)?;
+        let locked = home.take()?;
+        refuse_another_cluster(&home, &plan.cluster)?;
+        ports_free(&plan)?;
+        Ok(Prepared { home, plan, manifest, locked })
     }
 
     /// The arguments of the same in the background.

@@ -1,0 +1,253 @@
+//! `spike dev`: a cluster on a laptop starts, heals, stops and comes back, and leaves nothing behind.
+
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test may")]
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::atomic::{AtomicU16, Ordering::Relaxed},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use spike_e2e::program;
+use tempfile::TempDir;
+
+/// A cluster's directory and ports; what runs there is stopped with the test.
+struct Laptop {
+    temp: TempDir,
+    offset: u16,
+    spike: PathBuf,
+}
+
+impl Laptop {
+    fn new() -> Self {
+        Self { temp: TempDir::new().unwrap(), offset: free_offset(), spike: program("spike") }
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.temp.path().join("cluster")
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.spike);
+        command.arg("dev").args(args).args(["--dir", self.dir().to_str().unwrap()]);
+        command.env_remove("SPIKE_INSTANCE").stdin(Stdio::null());
+        command
+    }
+
+    fn dev(&self, args: &[&str], exit: i32) -> String {
+        let out = self.command(args).output().unwrap();
+        assert_eq!(out.status.code(), Some(exit), "spike dev {args:?}: {}", said(&out));
+        said(&out)
+    }
+
+    fn up(&self, more: &[&str], exit: i32) -> String {
+        let offset = format!("--port-offset={}", self.offset);
+        self.dev(&[&["up", "--background", &offset], more].concat(), exit)
+    }
+
+    fn status(&self) -> Value {
+        let out = self.command(&["status", "-f", "json"]).output().unwrap();
+        serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("{}", said(&out)))
+    }
+
+    fn pids(&self) -> Vec<u32> {
+        let status = self.status();
+        let programs = status["programs"].as_array().unwrap();
+        let pids: Vec<_> = programs.iter().filter_map(|program| program["pid"].as_u64()).collect();
+        assert_eq!(pids.len(), programs.len(), "{status}");
+        pids.into_iter().chain(status["pid"].as_u64()).map(|pid| pid.try_into().unwrap()).collect()
+    }
+
+    /// Runs a line of shell in the environment of an identity.
+    fn shell(&self, identity: &str, line: &str) -> Output {
+        let env = self.dev(&["env", "--identity", identity], 0);
+        let script = format!("{env}\n{} {line}", self.spike.display());
+        Command::new("sh").args(["-euc", &script]).output().unwrap()
+    }
+}
+
+impl Drop for Laptop {
+    fn drop(&mut self) {
+        let _ = self.command(&["stop"]).output();
+    }
+}
+
+fn said(out: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
+}
+
+/// A shift of all ports under which every port of a cluster is free.
+fn free_offset() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 97).unwrap() * 200;
+    for _ in 0..200 {
+        let offset = (1000 + first + NEXT.fetch_add(200, Relaxed)) % 40_000;
+        let mut ports = (8443..8449).chain(8553..8555).map(|port| port + offset);
+        if ports.all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
+            return offset;
+        }
+    }
+    panic!("no ports are free");
+}
+
+fn kill(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(pid.try_into().unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
+fn alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
+fn gone_within(pids: &[u32], patience: Duration) {
+    let end = Instant::now() + patience;
+    while pids.iter().any(|pid| alive(*pid)) {
+        assert!(Instant::now() < end, "{pids:?} still run after {patience:?}");
+        sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_killed_supervisor_leaves_nothing_running_and_the_next_start_has_the_secrets() {
+    let laptop = Laptop::new();
+    laptop.up(&[], 0);
+    let put = laptop.shell("superuser", "secret put tenants/acme/db user=root");
+    assert!(put.status.success(), "{}", said(&put));
+
+    let pids = laptop.pids();
+    kill(*pids.last().unwrap(), Signal::KILL);
+    gone_within(&pids, Duration::from_secs(5));
+
+    laptop.up(&[], 0);
+    let got = laptop.shell("superuser", "secret get tenants/acme/db user");
+    assert_eq!(said(&got).trim(), "root", "restored from the recovery shards");
+    let pids = laptop.pids();
+    laptop.dev(&["stop"], 0);
+    gone_within(&pids, Duration::from_secs(1));
+    laptop.dev(&["stop"], 0);
+    laptop.dev(&["status"], 6);
+}
+
+#[test]
+fn a_running_directory_is_refused_and_names_its_process() {
+    let laptop = Laptop::new();
+    laptop.up(&[], 0);
+    let supervisor = laptop.status()["pid"].as_u64().unwrap();
+    let refused = laptop.up(&[], 5);
+    assert!(refused.contains(&format!("running already, as process {supervisor}")), "{refused}");
+}
+
+#[test]
+fn a_busy_port_is_named_with_who_has_it() {
+    let laptop = Laptop::new();
+    let port = 8445 + laptop.offset;
+    let _taken = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let refused = laptop.up(&[], 5);
+    let expected = format!("port {port} of keeper-1 is busy: process {} ", std::process::id());
+    assert!(refused.contains(&expected), "{refused}");
+}
+
+#[test]
+fn an_added_identity_is_served_at_once_and_after_the_next_start() {
+    let laptop = Laptop::new();
+    laptop.up(&[], 0);
+    laptop.dev(&["identity", "add", "billing", "spiffe://spike.ist/workload/billing"], 0);
+    let foreign = laptop.dev(&["identity", "add", "thief", "spiffe://evil.ist/x"], 1);
+    assert!(foreign.contains("spiffe://evil.ist/x"), "{foreign}");
+    assert_eq!(laptop.shell("billing", "secret get a/b").status.code(), Some(3), "known, denied");
+    laptop.dev(&["stop"], 0);
+    laptop.up(&[], 0);
+    assert_eq!(laptop.shell("billing", "secret get a/b").status.code(), Some(3));
+    laptop.dev(&["identity", "remove", "billing"], 0);
+    laptop.dev(&["env", "--identity", "billing"], 4);
+}
+
+#[test]
+fn what_dies_is_started_again_and_ctrl_c_stops_all_in_order() {
+    let laptop = Laptop::new();
+    let offset = format!("--port-offset={}", laptop.offset);
+    let log = fs::File::create(laptop.temp.path().join("console")).unwrap();
+    let mut up = laptop.command(&["up", &offset]).stderr(log).spawn().unwrap();
+    let end = Instant::now() + Duration::from_mins(1);
+    while laptop.command(&["status"]).output().unwrap().status.code() != Some(0) {
+        assert!(Instant::now() < end, "it doesn't start");
+        sleep(Duration::from_millis(100));
+    }
+    kill(laptop.pids()[0], Signal::KILL);
+    let healed = |status: &Value| {
+        let keeper = &status["programs"][0];
+        keeper["restarts"] == 1 && keeper["ready"] == true
+    };
+    while !healed(&laptop.status()) {
+        assert!(Instant::now() < end, "the Keeper isn't whole again: {}", laptop.status());
+        sleep(Duration::from_millis(200));
+    }
+    let pids = laptop.pids();
+    kill(up.id(), Signal::INT);
+    assert!(up.wait().unwrap().success());
+    gone_within(&pids[..4], Duration::ZERO);
+    let told = fs::read_to_string(laptop.temp.path().join("console")).unwrap();
+    assert!(told.contains("! keeper-0: signal: 9 (SIGKILL); starting it again"), "{told}");
+    assert!(told.contains("DEVELOPMENT ONLY"), "{told}");
+    for name in ["keeper-0", "nexus-0"] {
+        let audit = fs::read_to_string(laptop.dir().join(format!("audit/{name}.jsonl"))).unwrap();
+        assert!(audit.contains(r#""event":"stopped""#), "{name} was drained: {audit}");
+    }
+}
+
+#[test]
+fn a_manifest_that_cannot_work_is_refused_before_anything_is_made() {
+    let laptop = Laptop::new();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/samples/quickstart.yaml");
+    let quickstart = fs::read_to_string(sample).unwrap();
+    let file = laptop.temp.path().join("cluster.yaml");
+    for (from, to, told) in [
+        ("threshold: 2", "treshold: 2", "unknown field spec.shamir.treshold"),
+        ("threshold: 2", "threshold: 4", "spec.shamir.threshold (4) must not exceed"),
+        ("replicas: 1", "replicas: 2", "set spec.nexus.replicas to 1 (is 2)"),
+        ("sqlite: {}", "postgres: {}", "spec.store: `spike dev` has sqlite and memory only"),
+    ] {
+        fs::write(&file, quickstart.replace(from, to)).unwrap();
+        let refused = laptop.dev(&["up", "-f", file.to_str().unwrap()], 2);
+        assert!(refused.contains(told), "{refused}");
+        assert!(!laptop.dir().exists(), "{refused}");
+    }
+}
+
+/// The demo, with one program replaced by `true`.
+fn demo_without(replaced: &str) -> (Output, bool) {
+    let temp = TempDir::new().unwrap();
+    for name in ["spike", "nexus", "keeper"] {
+        let from = if name == replaced { PathBuf::from("/bin/true") } else { program(name) };
+        fs::copy(from, temp.path().join(name)).unwrap();
+    }
+    let report = temp.path().join("report");
+    let offset = format!("--port-offset={}", free_offset());
+    let out = Command::new(temp.path().join("spike"))
+        .args(["dev", "demo", &offset, "--report", report.to_str().unwrap()])
+        .output()
+        .unwrap();
+    (out, report.exists())
+}
+
+#[test]
+fn the_demo_holds_and_fails_without_any_one_program() {
+    let started = Instant::now();
+    let (out, reported) = demo_without("none");
+    assert!(out.status.success() && reported, "{}", said(&out));
+    assert!(said(&out).contains("All 8 steps hold"), "{}", said(&out));
+    assert!(started.elapsed() < Duration::from_mins(2));
+    for name in ["nexus", "keeper"] {
+        let (out, reported) = demo_without(name);
+        assert_eq!((out.status.code(), reported), (Some(1), false), "{name}: {}", said(&out));
+    }
+    let (_, reported) = demo_without("spike");
+    assert!(!reported, "make looks for the report: a program that does nothing writes none");
+}
