@@ -126,3 +126,17 @@ async fn no_session_is_ever_resumed() {
         }
     }
 }
+
+#[tokio::test]
+async fn our_client_never_resumes_although_a_server_would() {
+    let (ca, ours) = nexus().await;
+    let client = Arc::new(ours.client_config(Expected::any()));
+    // rustls gives tickets to everybody unless told otherwise.
+    let server = Arc::new(ca.svid("spiffe://test.example/other").server());
+    for _ in 0..3 {
+        let (_, client) = handshake(Arc::clone(&server), Arc::clone(&client)).await;
+        let client = client.expect("a handshake");
+        let kind = client.get_ref().1.handshake_kind();
+        assert!(matches!(kind, Some(HandshakeKind::Full)), "{kind:?}");
+    }
+}
