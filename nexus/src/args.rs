@@ -11,7 +11,7 @@ Examples:
 
   A store on disk and three Keepers:
     export SPIKE_NEXUS_STORE_URL=sqlite:///var/lib/spike/spike.db
-    export SPIKE_NEXUS_KEEPER_PEERS=https://keeper-1:8443,https://keeper-2:8443,https://keeper-3:8443
+    export SPIKE_NEXUS_KEEPER_PEERS=https://k-1:8443,https://k-2:8443,https://k-3:8443
     nexus --check-config && nexus bootstrap && nexus
 
 Every setting is an environment variable; docs/reference/configuration.md lists them.";

@@ -98,7 +98,7 @@ impl Config {
             generation: env_ref.number("SPIKE_NEXUS_SHAMIR_GENERATION", 1, 0, i64::MAX as u64),
             update_interval: update_interval(env_ref),
             expected_cluster: env_ref.parse_maybe("SPIKE_EXPECTED_CLUSTER_ID"),
-            recipients: env_ref.words("SPIKE_BOOTSTRAP_RECIPIENTS", &[]),
+            recipients: recipients(env_ref),
             bounds: bounds(env_ref),
             identity: identity_env::source(env_ref),
             roles: identity_env::roles(env_ref),
@@ -121,6 +121,16 @@ fn update_interval(env: &mut Env) -> Duration {
         env.refuse(name, "too often", "Use 100ms or more, such as 10s.");
     }
     interval
+}
+
+/// Refused rather than ignored: whoever sets them counts on nobody else getting a shard.
+fn recipients(env: &mut Env) -> Vec<String> {
+    let name = "SPIKE_BOOTSTRAP_RECIPIENTS";
+    if env.has(name) {
+        let remedy = "Unset it: whoever has the recover role gets the recovery shards.";
+        env.refuse(name, "this version encrypts to no recipients", remedy);
+    }
+    Vec::new()
 }
 
 fn bounds(env: &mut Env) -> Bounds {

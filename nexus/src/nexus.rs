@@ -61,6 +61,17 @@ impl Nexus {
         }
     }
 
+    /// What someone should look at though this replica serves.
+    pub(crate) fn advice(&self) -> Vec<Reason> {
+        let shared = self.roles.instance.is_none() && self.mode != Mode::Memory;
+        let shared = shared.then(|| {
+            let text = "all Keepers share one identity: set SPIKE_INSTANCE, so that a stolen one \
+                        gets only its own shard";
+            Reason { code: "keeper_identity_shared", message: text.to_owned() }
+        });
+        self.boot.advice().into_iter().chain(shared).collect()
+    }
+
     /// Everything that keeps this replica from serving, the gravest first.
     fn obstacles(&self) -> impl Iterator<Item = (State, Reason)> {
         let draining = self.draining.is_cancelled().then(|| {

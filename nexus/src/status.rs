@@ -14,7 +14,7 @@ use crate::{
 /// The state of this replica and of what it sees.
 pub(crate) fn status(nexus: &Nexus) -> Status {
     let health = nexus.health();
-    let advice = nexus.boot.advice().into_iter().map(wire);
+    let advice = nexus.advice().into_iter().map(wire);
     let reasons = health.reasons.into_iter().chain(advice).collect();
     let open = nexus.keys.open();
     let audit = nexus.audit.status();

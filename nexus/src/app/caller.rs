@@ -29,7 +29,12 @@ pub(crate) struct Caller {
 impl Caller {
     /// What a store needs to know of the request.
     pub(crate) fn call(&self, caller: CallerHash, guard: Option<Epochs>) -> Call {
-        Call { guard, deadline: self.since + BUDGET, at: self.at, trace: self.trace, caller }
+        Call { guard, deadline: self.deadline(), at: self.at, trace: self.trace, caller }
+    }
+
+    /// When its store calls give up.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.since + BUDGET
     }
 
     /// True if the caller plays `role`.

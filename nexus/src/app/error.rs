@@ -35,6 +35,9 @@ pub(crate) enum Error {
     /// Another writer was faster so many times that we gave up.
     #[error("gave up after {0} lost races")]
     Contended(u32),
+    /// So many others were before the caller that its time ran out.
+    #[error("too many writers before this one")]
+    Crowded,
     /// Policies or keys changed so many times while we decided that we gave up.
     #[error("policies or keys changed {0} times during one decision")]
     Unsettled(u32),
@@ -92,6 +95,7 @@ impl Error {
             Self::Undecryptable => "undecryptable",
             Self::AlreadyInitialized => "already_initialized",
             Self::Contended(_) => "contended",
+            Self::Crowded => "crowded",
             Self::Unsettled(_) => "unsettled",
             Self::NotReady(reason) => reason.code,
             Self::Store(StoreError::Corrupt(_)) => "store_corrupt",
@@ -106,7 +110,11 @@ impl Error {
     /// True if the same request may work later without the caller changing it.
     pub(crate) const fn is_transient(&self) -> bool {
         match self {
-            Self::Contended(_) | Self::Unsettled(_) | Self::NotReady(_) | Self::Audit(_) => true,
+            Self::Contended(_)
+            | Self::Crowded
+            | Self::Unsettled(_)
+            | Self::NotReady(_)
+            | Self::Audit(_) => true,
             Self::Store(error) => !matches!(error, StoreError::Corrupt(_)),
             _ => false,
         }

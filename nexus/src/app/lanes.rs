@@ -6,7 +6,10 @@
 use std::hash::{BuildHasher, RandomState};
 
 use spike_core::SecretPath;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    time::{Instant, timeout_at},
+};
 
 /// How many lanes there are: so many that two of a few hundred concurrent writers to different
 /// paths rarely wait for each other.
@@ -27,11 +30,16 @@ impl Default for Lanes {
 }
 
 impl Lanes {
-    /// Waits for the path's lane, first come first served.
-    pub(crate) async fn enter(&self, path: &SecretPath) -> MutexGuard<'_, ()> {
+    /// Waits for the path's lane, first come first served; `None` if the caller's time is up.
+    pub(crate) async fn enter(
+        &self,
+        path: &SecretPath,
+        deadline: Instant,
+    ) -> Option<MutexGuard<'_, ()>> {
         let hash = self.hasher.hash_one(path);
         let lane = usize::try_from(hash % LANES as u64).expect("below the number of lanes");
-        self.lanes.get(lane).expect("there are LANES lanes").lock().await
+        let lane = self.lanes.get(lane).expect("there are LANES lanes");
+        timeout_at(deadline, lane.lock()).await.ok()
     }
 }
 
@@ -43,10 +51,11 @@ mod tests {
     async fn a_path_has_one_lane() {
         let lanes = Lanes::default();
         let path: SecretPath = "a/b".parse().expect("valid");
-        let first = lanes.enter(&path).await;
-        let second = tokio::time::timeout(std::time::Duration::ZERO, lanes.enter(&path)).await;
-        assert!(second.is_err(), "the lane is taken");
+        let now = Instant::now();
+        let first = lanes.enter(&path, now).await;
+        assert!(first.is_some());
+        assert!(lanes.enter(&path, now).await.is_none(), "the lane is taken");
         drop(first);
-        drop(lanes.enter(&path).await);
+        assert!(lanes.enter(&path, now).await.is_some());
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod memo;
 use spike_core::policy::{Permission, Policy, PolicyFields, PolicyName};
 use spike_seal::{DocumentAt, DocumentPurpose};
 use spike_store::{Document, DocumentDrop, DocumentPut, Kind, StoreError};
+use tokio::time::timeout_at;
 
 use self::manifest::{Digest, Entry, Manifest, tag};
 use super::{
@@ -114,7 +115,8 @@ impl App {
         caller: &Caller,
         change: Result<Change>,
     ) -> Result<()> {
-        let _turn = self.policy_lane.lock().await;
+        let turn = timeout_at(caller.deadline(), self.policy_lane.lock()).await;
+        let _turn = turn.map_err(|_| Error::Crowded)?;
         let ask = Ask::policies(Permission::Write);
         let mut standing = self.allowed(trail, caller, &ask).await?;
         let change = change?;

@@ -108,6 +108,11 @@ fn the_audit_goes_to_standard_output_or_to_a_file() {
 }
 
 #[test]
+fn recipients_are_refused_rather_than_ignored() {
+    assert!(refused(&[PEERS, ("SPIKE_BOOTSTRAP_RECIPIENTS", "age1x")]).contains("recipients"));
+}
+
+#[test]
 fn what_is_shown_names_no_credential() {
     let shown = read(&[PEERS]).expect("right").to_string();
     assert_eq!(shown, "Full mode, sqlite store, listening on :8553, 2 of 3 with 3 Keepers");

@@ -4,8 +4,10 @@
 //! each policy with its revision and the digest of its sealed bytes, and its own revision and tag
 //! are the generation that every decision is compared with; so what differs from it is refused.
 
+use std::borrow::Cow;
+
 use rand::{CryptoRng, Rng};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 use spike_core::{Revision, policy::PolicyName};
 use spike_seal::{DocumentAt, DocumentPurpose, RingKeys, SealError};
@@ -31,13 +33,28 @@ pub(crate) struct Entry {
 }
 
 /// The SHA-256 of a document's sealed bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Digest([u8; 32]);
 
 impl Digest {
     /// Of these bytes.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&hex::encode(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let mut digest = [0; 32];
+        let text = <Cow<'de, str>>::deserialize(d)?;
+        hex::decode_to_slice(&*text, &mut digest).map_err(de::Error::custom)?;
+        Ok(Self(digest))
     }
 }
 

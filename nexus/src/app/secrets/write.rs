@@ -18,7 +18,7 @@ use super::{OnePath, Sent, believe};
 use crate::app::{
     App,
     audited::Trail,
-    caller::{BUDGET, Caller},
+    caller::Caller,
     error::{Error, Result},
     settle::{Standing, pause},
     verdict::Ask,
@@ -181,7 +181,8 @@ impl App {
         let path = self.path(trail, caller, path).await?;
         let ask = Ask::secret(&path, Permission::Write);
         let lookup = OnePath::new(&path, Select::Head);
-        let _lane = self.lanes.enter(&path).await;
+        let lane = self.lanes.enter(&path, caller.deadline()).await;
+        let _lane = lane.ok_or(Error::Crowded)?;
         let mut settled = self.settle(caller, &ask, &lookup).await?;
         trail.allowed(&settled.0.verdict);
         let write = write?;
@@ -244,7 +245,7 @@ impl App {
                 Err(StoreError::Unavailable { .. }) if unsure.is_some() => {}
                 Err(error) => return Err(error.into()),
             }
-            if Instant::now() + wait > caller.since + BUDGET {
+            if Instant::now() + wait > caller.deadline() {
                 return Err(lost(unsure));
             }
             let part = rand::rng().random_range(0.5..1.0);
@@ -256,4 +257,29 @@ impl App {
 
 fn lost(unsure: Option<StoreError>) -> Error {
     Error::Store(unsure.unwrap_or(StoreError::Ambiguous { source: None }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(list: &[u64]) -> Selection {
+        Selection::Numbers(list.iter().filter_map(|&n| Version::new(n)).collect())
+    }
+
+    #[test]
+    fn zero_and_nothing_mean_the_current_version() {
+        let current = Version::new(7);
+        for all in [&[][..], &[0], &[0, 0]] {
+            assert_eq!(selection(all, current), Selection::Current, "{all:?}");
+        }
+        assert_eq!(selection(&[2, 0], current), numbers(&[2, 7]));
+        assert_eq!(selection(&[2, 0], None), numbers(&[2]));
+    }
+
+    #[test]
+    fn negative_versions_never_exist() {
+        assert_eq!(selection(&[-1], Version::new(7)), numbers(&[]));
+        assert_eq!(selection(&[i64::MIN, 3], Version::new(7)), numbers(&[3]));
+    }
 }

@@ -41,6 +41,24 @@ async fn a_grant_counts_for_the_very_next_request_on_another_replica() {
 }
 
 #[tokio::test]
+async fn a_changed_key_ring_is_read_before_the_next_answer_and_never_goes_back() {
+    let mut world = World::new().await;
+    let a = world.replica("a").await;
+    a.put(ROOT, "t/db", "one").await.expect("put");
+    a.grant("r", "^t/", &["read"]).await.expect("granted");
+    for _ in 0..3 {
+        world.change_ring().await;
+        assert_eq!(a.get(APP, "t/db", 0).await.expect("readable"), "one");
+        world.change_ring().await;
+        a.put(ROOT, "t/db", "one").await.expect("writable");
+        world.change_ring().await;
+        assert!(matches!(a.put(APP, "t/db", "x").await, Err(Error::Denied)));
+        assert_eq!(a.list(ROOT).await.expect("listed"), ["t/db"]);
+    }
+    assert_eq!(a.get(ROOT, "t/db", 4).await.expect("one version per put"), "one");
+}
+
+#[tokio::test]
 async fn a_narrowed_policy_keeps_its_birthday_and_loses_its_rights() {
     let world = World::new().await;
     let (a, b) = (world.replica("a").await, world.replica("b").await);

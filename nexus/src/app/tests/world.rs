@@ -54,12 +54,7 @@ impl World {
         let keys = ring.open(&root).expect("our own ring");
         let manifest = Manifest::first(random).put(&keys, random, None).expect("sealed");
         let memory = Arc::new(MemoryStore::new());
-        let document = Document {
-            name: "ring".to_owned(),
-            revision: ring.revision(),
-            tag: [1; 16],
-            bytes: RingDocument::Active(Box::new(ring.clone())).encode().into(),
-        };
+        let document = document(&ring, 1);
         let ring_put = DocumentPut { kind: Kind::Ring, expect: None, document };
         memory.change(&call(), vec![ring_put, manifest], Vec::new()).await.expect("empty");
         let folder = TempDir::new().expect("a folder");
@@ -84,6 +79,16 @@ impl World {
         Replica { app, audit }
     }
 
+    /// Changes the key ring, as a replica does that gives out recovery shards.
+    pub(super) async fn change_ring(&mut self) {
+        let before = self.ring.revision();
+        let quorum = Quorum::new(3, 2).expect("valid");
+        self.ring = self.ring.with_next_escrow(&self.root, quorum, Vec::new());
+        let document = document(&self.ring, 2);
+        let put = DocumentPut { kind: Kind::Ring, expect: Some(before), document };
+        self.memory.change(&call(), vec![put], Vec::new()).await.expect("changed");
+    }
+
     /// The audit file of a replica.
     pub(super) fn audit_of(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join(format!("{name}.jsonl"))
@@ -92,6 +97,15 @@ impl World {
     /// The lines of a replica's audit.
     pub(super) fn audited(&self, name: &str) -> Vec<serde_json::Value> {
         lines(&self.audit_of(name))
+    }
+}
+
+fn document(ring: &KeyRing, tag: u8) -> Document {
+    Document {
+        name: "ring".to_owned(),
+        revision: ring.revision(),
+        tag: [tag; 16],
+        bytes: RingDocument::Active(Box::new(ring.clone())).encode().into(),
     }
 }
 
