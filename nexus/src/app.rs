@@ -1,6 +1,6 @@
 //! What Nexus does for a caller, whatever protocol it speaks.
 //!
-//! Every use case goes the same way: decide and look up in the same epochs ([`settle`]), believe
+//! Every use case goes the same way: decide and look up in the same epochs (`settle`), believe
 //! what the store returned only after its MAC or tag was checked, write the audit line, answer. An
 //! answer whose audit line isn't durable is not given.
 
