@@ -54,8 +54,7 @@ pub(crate) async fn recognise(connection: &mut SqliteConnection, file: &str) -> 
     }
     Err(StoreError::Unusable(if OF_SPIKE.iter().all(|of| tables.iter().any(|name| name == of)) {
         format!(
-            "{file} is the database of SPIKE itself: name a new file here and bring the secrets \
-             over with `spike import`"
+            "{file} is the database of SPIKE itself, which this version cannot read: name a new file"
         )
     } else {
         format!("{file} is the database of another program: name a new file")
