@@ -35,8 +35,6 @@ fn run(what: &str, command: &mut Command) -> String {
 }
 
 /// The interpreter of a virtual environment with the pinned packages.
-///
-/// It is made under another name and renamed when it is complete.
 fn python(tests: &Path) -> PathBuf {
     let mut pins = DefaultHasher::new();
     REQUIREMENTS.hash(&mut pins);

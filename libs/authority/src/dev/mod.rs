@@ -105,11 +105,11 @@ impl Authority {
         if self.sockets().contains_key(name) {
             return Err(AuthorityError::Taken(name.to_owned()));
         }
+        let mut issuer = Issuer { id, life: self.config.svid_ttl, roots: self.roots.subscribe() };
+        let (tell, told) = watch::channel(issuer.issue()?);
         let listener = socket::bind(&path).await?;
         let socket =
             Socket { path: path.clone(), stop: self.stop.child_token(), tasks: TaskTracker::new() };
-        let mut issuer = Issuer { id, life: self.config.svid_ttl, roots: self.roots.subscribe() };
-        let (tell, told) = watch::channel(issuer.issue()?);
         let (stop, domain) = (socket.stop.clone(), self.config.trust_domain.clone());
         socket.tasks.spawn(async move {
             let serving = socket::serve(listener, told, &domain, stop.clone());
