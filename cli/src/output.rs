@@ -35,9 +35,18 @@ impl Paint {
     /// For standard output. Colour needs a terminal, and is off with `NO_COLOR`
     /// (<https://no-color.org>) or `TERM=dumb`.
     pub(crate) fn of_stdout() -> Self {
+        Self::of(&io::stdout())
+    }
+
+    /// For standard error, alike.
+    pub(crate) fn of_stderr() -> Self {
+        Self::of(&io::stderr())
+    }
+
+    fn of(stream: &impl IsTerminal) -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self { colour: io::stdout().is_terminal() && !refused }
+        Self { colour: stream.is_terminal() && !refused }
     }
 
     /// Something to find quickly.

@@ -12,7 +12,7 @@ pub(super) struct Console {
 
 impl Console {
     pub(super) fn from_process() -> Self {
-        Self { paint: Paint::of_stdout() }
+        Self { paint: Paint::of_stderr() }
     }
 
     /// Something went well.

@@ -164,6 +164,10 @@ impl Planner<'_> {
         let mut program = self.program(Kind::Nexus, Role::Bootstrap, name, 0);
         program.id = self.id(Role::Bootstrap, None);
         program.args = vec!["bootstrap"];
+        // As in production: the configuration of a Nexus. It writes to a file beside that one's.
+        let audit = self.home.audit_of("nexus-0");
+        program.env.retain(|(variable, _)| *variable != "SPIKE_AUDIT");
+        program.env.push(("SPIKE_AUDIT", format!("file:{}", audit.display())));
         program.env.extend(self.keys_and_store(keepers));
         program
     }

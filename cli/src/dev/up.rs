@@ -109,7 +109,12 @@ impl Args {
     fn manifest_text(&self, home: &Home) -> Result<String, CliError> {
         let own = home.manifest();
         match &self.file {
-            Some(file) => fs::read_to_string(file).map_err(|e| checks::file("read", file, &e)),
+            Some(file) => fs::read_to_string(file).map_err(|error| {
+                CliError::usage(
+                    format!("cannot read {}: {error}", file.display()),
+                    "Name a file with one SpikeCluster in it, such as a copy of the quickstart.",
+                )
+            }),
             None if own.exists() => {
                 fs::read_to_string(&own).map_err(|e| checks::file("read", &own, &e))
             }
