@@ -14,7 +14,6 @@ use axum::{
 };
 use http::StatusCode;
 use serde::{Serialize, de::DeserializeOwned};
-use spike_core::Role;
 use spike_runtime::serve::read_body;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -44,11 +43,8 @@ pub(super) fn routes(nexus: &Arc<Nexus>) -> Router<Arc<Nexus>> {
 
 /// `GET /v2/status`: for the superuser and the operator, sealed or not.
 async fn show_status(State(nexus): State<Arc<Nexus>>, caller: Caller) -> Response {
-    if caller.is(Role::Superuser) || caller.is(Role::Operator) {
-        reply::own(StatusCode::OK, &status(&nexus))
-    } else {
-        refused("status", &Error::Denied)
-    }
+    let allowed = nexus.app.may_see_status(&caller).await;
+    answered("status", allowed.map(|()| status(&nexus)))
 }
 
 async fn unknown(_: Caller) -> Response {

@@ -13,6 +13,15 @@ use super::{
 use crate::boot::{Boot, Progress};
 
 impl App {
+    /// Whether the caller may see the status of this replica. Only a refusal is audited: whoever
+    /// watches a cluster asks every few seconds.
+    pub(crate) async fn may_see_status(&self, caller: &Caller) -> Result<()> {
+        if caller.is(Role::Superuser) || caller.is(Role::Operator) {
+            return Ok(());
+        }
+        self.told(Trail::new(caller, "status"), Err(Error::Denied)).await
+    }
+
     /// The recovery shards.
     pub(crate) async fn recover(&self, caller: &Caller, boot: &Boot) -> Result<Vec<Shard>> {
         let trail = Trail::new(caller, "operator.recover");

@@ -27,6 +27,22 @@ async fn when_the_audit_fails_nothing_leaves_and_nothing_is_written() {
 }
 
 #[tokio::test]
+async fn a_status_is_for_two_roles_and_only_its_refusals_are_written() {
+    let world = World::new().await;
+    let a = world.replica("a").await;
+    for role in ["spike/pilot/role/superuser", "spike/operator"] {
+        let id = format!("spiffe://spike.ist/{role}");
+        a.app.may_see_status(&by(&id)).await.expect("its role");
+    }
+    assert!(matches!(a.app.may_see_status(&by(APP)).await, Err(Error::Denied)));
+    a.audit.close().await;
+    let lines = world.audited("a");
+    let about = lines.iter().filter(|line| line["op"] == "status").collect::<Vec<_>>();
+    assert_eq!(about.len(), 1);
+    assert_eq!((&about[0]["event"], &about[0]["principal"]), (&json!("denied"), &json!(APP)));
+}
+
+#[tokio::test]
 async fn the_audit_says_who_did_what_and_why_it_was_allowed() {
     let world = World::new().await;
     let a = world.replica("a").await;
