@@ -125,10 +125,18 @@ async fn a_torn_last_line_is_cut_off_and_said() {
 #[tokio::test]
 async fn what_is_not_a_log_is_not_appended_to() {
     let home = Home::new();
-    for (text, torn) in [("PATH=/bin\n", false), ("{}\n{}\n", false), ("#!/bin/sh", true)] {
+    for text in ["PATH=/bin\n", "{}\n{}\n", "#!/bin/sh", "a\nb"] {
         fs::write(home.path(), text).expect("written");
         let opened = open(&home.path()).await;
-        assert_eq!(matches!(opened, Err(AuditError::NotALog(_))), !torn, "{text:?}: {opened:?}");
+        assert!(matches!(opened, Err(AuditError::NotALog(_))), "{text:?}: {opened:?}");
+        assert_eq!(home.text(), text, "left as it is");
+    }
+    for torn in ["{\"v\":1,\"se", "{\"v\":1,\"seq\":1,\"time", "\0\0\0"] {
+        fs::write(home.path(), torn).expect("written");
+        let log = home.open().await;
+        log.append(entry()).await.expect("durable");
+        log.close().await;
+        check(&home.text());
     }
     for path in [home.0.path(), Path::new("/dev/full")] {
         assert!(matches!(open(path).await, Err(AuditError::NotAFile(_))));

@@ -68,10 +68,10 @@ impl LogFile {
             (*self, _) = Self::open(&self.path, self.sync)?;
             return Ok(Place::Elsewhere);
         };
-        if self.dirty {
-            self.file.set_len(self.length)?;
-            self.dirty = false;
+        if self.dirty && named.len() >= self.length {
+            self.take_back()?;
         } else if named.len() != self.length {
+            self.dirty = false;
             cut_to_last_line(&self.file, &self.path)?;
             self.length = self.file.metadata()?.len();
             return Ok(Place::Elsewhere);
@@ -88,11 +88,21 @@ impl LogFile {
         });
         if let Err(error) = written {
             // If even this fails, `settle` tries again before the next page.
-            self.dirty = self.file.set_len(self.length).is_err();
+            let _ = self.take_back();
             return Err(error);
         }
         self.dirty = false;
         self.length += page.len() as u64;
+        Ok(())
+    }
+
+    /// Cuts off what a failed write left. Never makes the file longer: what someone else cut off
+    /// must not come back as zeros.
+    fn take_back(&mut self) -> io::Result<()> {
+        if self.file.metadata()?.len() > self.length {
+            self.file.set_len(self.length)?;
+        }
+        self.dirty = false;
         Ok(())
     }
 }
@@ -110,19 +120,30 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
+/// Cuts off an unfinished last line, but only of a file that is an audit log.
 fn cut_to_last_line(file: &File, path: &Path) -> Result<Tail, AuditError> {
     let length = file.metadata()?.len();
     let (end, last) = last_line(file, length)?;
+    let position = match last {
+        None if end == 0 && begins_a_line(file, length)? => Some(Position::START),
+        None => None,
+        Some(line) => position_of(&line),
+    };
+    let position = position.ok_or_else(|| AuditError::NotALog(path.into()))?;
     if end < length {
         file.set_len(end)?;
         file.sync_data()?;
     }
-    let position = match last {
-        None if end == 0 => Position::START,
-        last => position_of(&last.unwrap_or_default())
-            .ok_or_else(|| AuditError::NotALog(path.into()))?,
-    };
     Ok(Tail { position, torn: length - end })
+}
+
+/// True if a file without a whole line may be the torn first line of a log: its bytes, or zeros
+/// where the file system knew only the length.
+fn begins_a_line(file: &File, length: u64) -> io::Result<bool> {
+    const START: &[u8] = br#"{"v":1,"seq":"#;
+    let mut bytes = vec![0; START.len().min(usize::try_from(length).unwrap_or(usize::MAX))];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(START.starts_with(&bytes) || bytes.iter().all(|byte| *byte == 0))
 }
 
 fn position_of(line: &[u8]) -> Option<Position> {
@@ -145,4 +166,38 @@ fn last_line(file: &File, length: u64) -> io::Result<(u64, Option<Vec<u8>>)> {
     bytes.truncate(newline);
     let before = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     Ok((start + newline as u64 + 1, Some(bytes.split_off(before))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn half_written(path: &Path) -> LogFile {
+        let (mut log, _) = LogFile::open(path, Sync::Os).expect("opens");
+        log.write(b"one\n").expect("written");
+        log.write(b"two\n").expect("written");
+        log.file.write_all(b"thr").expect("written");
+        log.dirty = true;
+        log
+    }
+
+    #[test]
+    fn what_a_failed_write_left_is_taken_back_before_the_next_page() {
+        let temp = tempfile::tempdir().expect("a directory");
+        let path = temp.path().join("log");
+        let mut log = half_written(&path);
+        assert_eq!(log.settle().expect("settles"), Place::Behind);
+        assert_eq!(fs::read(&path).expect("a log"), b"one\ntwo\n");
+    }
+
+    #[test]
+    fn a_file_cut_after_a_failed_write_gets_no_zeros() {
+        let temp = tempfile::tempdir().expect("a directory");
+        let path = temp.path().join("log");
+        let mut log = half_written(&path);
+        log.file.set_len(0).expect("emptied");
+        assert_eq!(log.settle().expect("settles"), Place::Elsewhere);
+        log.write(b"four\n").expect("written");
+        assert_eq!(fs::read(&path).expect("a log"), b"four\n");
+    }
 }
