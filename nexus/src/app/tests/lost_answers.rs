@@ -54,6 +54,19 @@ async fn a_policy_whose_answer_is_lost_is_written_or_removed_once() {
 }
 
 #[tokio::test]
+async fn whoever_loses_its_own_right_and_the_answer_is_not_told_that_nothing_happened() {
+    let world = World::new().await;
+    let store = Hostile::new(world.memory.clone());
+    let replica = world.over("a", store.clone()).await;
+    replica.grant("own", "^spike/system/acl$", &["write"]).await.expect("granted");
+    store.lose(0, 1);
+    let name = "own".parse().expect("a name");
+    let outcome = replica.app.delete_policy(&by(APP), Ok(name)).await;
+    assert_eq!(outcome.expect_err("no answer").code(), "store_ambiguous");
+    assert_eq!(replica.policies().await.expect("listed"), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_write_that_stays_unknown_is_said_to_be_unknown() {
     let world = World::new().await;
     let store = Hostile::new(world.memory.clone());
