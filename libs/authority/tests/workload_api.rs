@@ -199,6 +199,18 @@ async fn a_socket_left_by_a_killed_process_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_socket_has_its_plain_name_too_even_after_a_killed_process() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let authority = authority(&dir, Duration::from_mins(5)).await;
+    let plain = dir.path().join("s/nexus.sock");
+    std::os::unix::fs::symlink("gone", &plain).expect("linked");
+    authority.serve("nexus", id("spike/nexus")).await.expect("serves");
+    client(&plain).await.fetch_x509_svid().await.expect("an SVID");
+    authority.stop().await;
+    assert!(plain.symlink_metadata().is_err(), "the link outlives the socket");
+}
+
+#[tokio::test]
 async fn stopping_ends_every_stream_and_removes_the_sockets() {
     let dir = tempfile::tempdir().expect("a directory");
     let authority = authority(&dir, Duration::from_mins(5)).await;

@@ -63,6 +63,7 @@ pub struct Authority {
 #[derive(Debug)]
 struct Socket {
     path: PathBuf,
+    plain: PathBuf,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -91,7 +92,8 @@ impl Authority {
 
     /// Serves the Workload API for one identity; returns the path of its socket.
     ///
-    /// Returns when the socket answers. Its endpoint is `unix://<path>`.
+    /// Returns when the socket answers. Its endpoint is `unix://<path>`. A link `<name>.sock` beside
+    /// it is for clients that aren't made with the C core of gRPC.
     pub async fn serve(&self, name: &str, id: SpiffeId) -> Result<PathBuf, AuthorityError> {
         let root = format!("spiffe://{}/", self.config.trust_domain);
         if !id.as_str().starts_with(&root) {
@@ -108,8 +110,17 @@ impl Authority {
         let mut issuer = Issuer { id, life: self.config.svid_ttl, roots: self.roots.subscribe() };
         let (tell, told) = watch::channel(issuer.issue()?);
         let listener = socket::bind(&path).await?;
-        let socket =
-            Socket { path: path.clone(), stop: self.stop.child_token(), tasks: TaskTracker::new() };
+        let plain = socket::plain_path(&self.config.dir, name);
+        let socket = Socket {
+            path: path.clone(),
+            plain,
+            stop: self.stop.child_token(),
+            tasks: TaskTracker::new(),
+        };
+        if let Err(why) = socket::link(&path, &socket.plain).await {
+            socket.unlink();
+            return Err(why);
+        }
         let (stop, domain) = (socket.stop.clone(), self.config.trust_domain.clone());
         socket.tasks.spawn(async move {
             let serving = socket::serve(listener, told, &domain, stop.clone());
@@ -176,8 +187,10 @@ impl Socket {
     }
 
     fn unlink(&self) {
-        if let Err(why) = fs::remove_file(&self.path) {
-            tracing::debug!(path = %self.path.display(), error = %why, "a socket was gone");
+        for path in [&self.plain, &self.path] {
+            if let Err(why) = fs::remove_file(path) {
+                tracing::debug!(path = %path.display(), error = %why, "a socket was gone");
+            }
         }
     }
 }

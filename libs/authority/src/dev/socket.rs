@@ -44,6 +44,11 @@ pub fn socket_path(dir: &Path, name: &str) -> PathBuf {
     dir.join(format!("id@{name}.sock"))
 }
 
+/// The same socket under the name that one would guess: a link to [`socket_path`].
+pub(super) fn plain_path(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("{name}.sock"))
+}
+
 /// Refuses names that are no file's, or another directory's.
 pub(super) fn check_name(name: &str) -> Result<(), AuthorityError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
@@ -67,6 +72,18 @@ pub(super) async fn bind(path: &Path) -> Result<UnixListener, AuthorityError> {
     let owner_only = Permissions::from_mode(0o600);
     fs::set_permissions(path, owner_only).await.map_err(AuthorityError::io(path))?;
     Ok(listener)
+}
+
+/// Makes `plain` a link to the socket beside it. One that a killed process left is replaced.
+pub(super) async fn link(socket: &Path, plain: &Path) -> Result<(), AuthorityError> {
+    match fs::remove_file(plain).await {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => {
+            return Err(AuthorityError::io(plain)(why));
+        }
+        _ => {}
+    }
+    let target = socket.file_name().expect("a socket's path ends in its name");
+    fs::symlink(target, plain).await.map_err(AuthorityError::io(plain))
 }
 
 /// Serves until `stop`, then ends every stream, and connections within [`DRAIN`].
