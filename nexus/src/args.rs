@@ -14,7 +14,7 @@ Examples:
     export SPIKE_NEXUS_KEEPER_PEERS=https://k-1:8443,https://k-2:8443,https://k-3:8443
     nexus --check-config && nexus bootstrap && nexus
 
-Every setting is an environment variable; docs/reference/configuration.md lists them.";
+Every setting is an environment variable; docs/configuration.md lists them.";
 
 /// SPIKE Nexus: serves secrets to workloads that prove who they are.
 #[derive(Debug, Parser)]

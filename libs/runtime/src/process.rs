@@ -1,5 +1,11 @@
 //! The process itself: nothing of its memory reaches a disk, and it stops when asked to.
 
+use std::{
+    fmt,
+    io::{self, Write},
+    process::ExitCode,
+};
+
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -36,4 +42,17 @@ pub fn shutdown() -> std::io::Result<CancellationToken> {
         std::process::exit(STOPPED_AT_ONCE);
     });
     Ok(stop)
+}
+
+/// How a program ends: what went wrong is for people, in one line with its causes, whatever
+/// `RUST_BACKTRACE` says.
+pub fn exit<E: fmt::Display>(ended: Result<(), E>) -> ExitCode {
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            // Nobody may be reading; the exit status still tells.
+            let _ = writeln!(io::stderr(), "Error: {why:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
