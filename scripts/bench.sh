@@ -13,3 +13,5 @@ echo "$(date -u +%F), $(nproc) cores of $(awk -F': ' '/model name/ {print $2; ex
 echo "$(uname -sr), $(rustc --version), $("$target/tools/k6" version | head -n1); load and servers share the cores."
 echo
 K6=$target/tools/k6 "$target/release/examples/bench"
+echo
+"$target/release/examples/group_commit"

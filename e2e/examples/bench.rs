@@ -15,6 +15,9 @@ use tokio::{process::Command, time::Instant};
 /// Linux counts CPU time in hundredths of a second (`USER_HZ`) whatever its own clock.
 const TICK: Duration = Duration::from_millis(10);
 
+/// MiB: a Keeper holds 32 bytes, and there are many of it.
+const KEEPER_CEILING: f64 = 15.0;
+
 #[derive(Debug, Deserialize)]
 struct Round {
     requests: u32,
@@ -53,9 +56,11 @@ async fn main() -> anyhow::Result<()> {
         );
     }
     println!("\n| what | measured |\n| --- | --- |");
-    println!("| RSS of a Keeper that holds a shard | {} |", resident(&cluster.keepers[0])?);
-    println!("| RSS of Nexus after the load | {} |", resident(&cluster.nexus)?);
+    let keeper = resident(&cluster.keepers[0])?;
+    println!("| RSS of a Keeper that holds a shard | {keeper:.1} MiB |");
+    println!("| RSS of Nexus after the load | {:.1} MiB |", resident(&cluster.nexus)?);
     println!("| start of Nexus to ready, Keepers up | {} ms |", restart(&mut cluster).await?);
+    ensure!(keeper < KEEPER_CEILING, "a Keeper takes {keeper:.1} MiB, at most {KEEPER_CEILING}");
     Ok(())
 }
 
@@ -87,13 +92,14 @@ fn cpu(server: &Server) -> anyhow::Result<Duration> {
     Ok(TICK * ticks.sum::<Result<u32, _>>()?)
 }
 
-fn resident(server: &Server) -> anyhow::Result<String> {
+/// MiB in memory.
+fn resident(server: &Server) -> anyhow::Result<f64> {
     let pid = server.pid().context("it runs")?;
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib: u64 =
         line.and_then(|l| l.trim().strip_suffix(" kB")).context("VmRSS")?.trim().parse()?;
-    Ok(format!("{:.1} MiB", f64::from(u32::try_from(kib)?) / 1024.0))
+    Ok(f64::from(u32::try_from(kib)?) / 1024.0)
 }
 
 async fn restart(cluster: &mut Cluster) -> anyhow::Result<u128> {

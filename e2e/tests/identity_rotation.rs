@@ -2,7 +2,7 @@
 
 #![allow(clippy::panic, clippy::print_stdout, reason = "a test may")]
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::json;
 use spike_e2e::{Cluster, Options, until};
@@ -22,6 +22,7 @@ async fn two_minutes_of_traffic_over_rotating_svids_without_one_failure() {
     let secret = json!({ "path": "rotating", "values": { "k": "v" } });
 
     let (end, mut requests) = (Instant::now() + TRAFFIC, 0u32);
+    let mut svids = BTreeSet::new();
     while Instant::now() < end {
         let fresh = spike_e2e::Caller::new(&identity).expect("a new connection");
         for caller in [&kept_alive, &fresh] {
@@ -30,9 +31,11 @@ async fn two_minutes_of_traffic_over_rotating_svids_without_one_failure() {
             assert_eq!(answer.status, 200, "after {requests} requests: {}", answer.text());
             requests += 1;
         }
+        svids.insert(identity.expires_at());
         sleep(Duration::from_millis(100)).await;
     }
-    println!("{requests} requests over SVIDs of {TTL:?}");
+    println!("{requests} requests over {} SVIDs of {TTL:?}", svids.len());
+    assert!(svids.len() >= 5, "it hardly rotated: {svids:?}");
 
     cluster.authority.stop().await;
     let stopped = Instant::now();

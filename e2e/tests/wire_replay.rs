@@ -1,6 +1,11 @@
 //! Every recorded exchange of the real SPIKE, sent to our servers in one linear run.
 
-#![allow(clippy::indexing_slicing, clippy::print_stdout, reason = "a test may panic and print")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test may panic and print"
+)]
 
 use std::collections::BTreeMap;
 
@@ -252,10 +257,11 @@ async fn every_recorded_exchange_is_answered_as_spike_does_or_as_documented() {
 #[test]
 fn every_difference_is_documented() {
     let documented = include_str!("../../docs/compatibility.md");
-    for (n, ..) in DIFFERENCES {
-        assert!(
-            documented.contains(&format!("(line {n})")),
-            "line {n} isn't in docs/compatibility.md"
-        );
+    let rows: Vec<_> = documented.lines().filter(|line| line.starts_with("| ")).collect();
+    for (n, status, _, why) in DIFFERENCES {
+        let row = rows.iter().find(|row| row.contains(&format!("(line {n})")));
+        let row = row.unwrap_or_else(|| panic!("line {n} ({why}) isn't in docs/compatibility.md"));
+        assert!(row.contains(&status.to_string()) || status == 200, "{n}: {row}");
+        assert!(row.contains(why), "{n}: the reason {why:?} isn't in {row}");
     }
 }
