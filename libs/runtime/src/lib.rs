@@ -13,4 +13,4 @@ pub mod process;
 pub mod serve;
 
 pub use env::{ConfigErrors, Env};
-pub use serve::{Caller, Limits, Refusal, Server};
+pub use serve::{Caller, InFlight, Limits, Refusal, Server};

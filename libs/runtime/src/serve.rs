@@ -16,7 +16,7 @@ use std::{io, sync::Arc, time::Duration};
 use axum::{Router, response::Response};
 use http::Uri;
 use spike_identity::{Identity, Peer};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::OwnedSemaphorePermit};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +29,22 @@ pub use rate::Rate;
 /// Who calls, as an extension of every request: `None` for a client without a certificate.
 #[derive(Clone, Debug)]
 pub struct Caller(pub Option<Peer>);
+
+/// One of [`Limits::in_flight`], as an extension of every request.
+///
+/// It is given back when the last clone is dropped. A handler that hands its work to a `TaskTracker`
+/// moves a clone into it: the client may leave, but what it asked for counts until it is done.
+#[derive(Clone, Debug)]
+pub struct InFlight {
+    #[expect(dead_code, reason = "it is held, not used")]
+    permit: Arc<OwnedSemaphorePermit>,
+}
+
+impl InFlight {
+    fn new(permit: OwnedSemaphorePermit) -> Self {
+        Self { permit: Arc::new(permit) }
+    }
+}
 
 /// Why a request got no answer from its handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -108,7 +124,7 @@ pub struct Server {
     pub listener: TcpListener,
     /// Who it is, and whom it believes.
     pub identity: Identity,
-    /// What it serves. Handlers find [`Caller`] among the extensions.
+    /// What it serves. Handlers find [`Caller`] and [`InFlight`] among the extensions.
     pub router: Router,
     /// Its bounds.
     pub limits: Limits,
@@ -129,7 +145,8 @@ impl Server {
     /// Serves until `stop`, then lets requests in flight finish, at most [`Limits::drain`] long.
     ///
     /// A handler's future may be dropped at any `await`: when the client goes away, at the request
-    /// deadline, at the end of the drain. Work that must go on belongs on a `TaskTracker`.
+    /// deadline, at the end of the drain. Work that must go on belongs on a `TaskTracker`,
+    /// with its [`InFlight`].
     pub async fn run(self, stop: CancellationToken) {
         // One call: the configuration looks up the present SVID at each handshake.
         let acceptor = TlsAcceptor::from(self.identity.server_config());

@@ -20,10 +20,12 @@ use http::StatusCode;
 use http_body_util::StreamBody;
 use hyper::body::Frame;
 use spike_runtime::{
-    Caller, Limits,
+    Caller, InFlight, Limits,
     serve::{BodyError, Rate, read_body},
 };
 use support::{LONG, Running, millis};
+use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
 
 fn echo() -> Router {
     let length = post(async |body: Body| match read_body(body).await {
@@ -172,6 +174,36 @@ async fn requests_beyond_the_limit_are_shed_and_not_queued() {
     assert_eq!((slept, shed), (2, 4), "{answers:?}");
     assert!(began.elapsed() < millis(1_300), "nobody waited for a turn");
     assert_eq!(text(client.get(server.url("/sleep")).send().await).await, "slept");
+}
+
+#[tokio::test]
+async fn work_that_outlives_its_request_counts_until_it_is_done() {
+    let (tracker, finish) = (TaskTracker::new(), Arc::new(Notify::new()));
+    let work = {
+        let (tracker, finish) = (tracker.clone(), Arc::clone(&finish));
+        post(async move |Extension(in_flight): Extension<InFlight>| {
+            let work = async move {
+                finish.notified().await;
+                drop(in_flight);
+            };
+            tracker.spawn(work).await.expect("no panic");
+        })
+    };
+    let limits = Limits { in_flight: 1, ..Limits::default() };
+    let server = Running::start(limits, echo().route("/work", work)).await;
+    for (name, alpn) in [("one", &b"http/1.1"[..]), ("two", b"h2")] {
+        let identity = server.ca.identity(name, LONG).await;
+        let client = support::client(&identity, &[alpn]);
+        let asked = client.post(server.url("/work")).send();
+        assert!(tokio::time::timeout(millis(300), asked).await.is_err(), "{name}: gave up");
+        tokio::time::sleep(millis(200)).await;
+        let next = client.get(server.url("/whoami")).send().await;
+        assert_eq!(text(next).await, "Overloaded", "{name}: the work goes on");
+        finish.notify_one();
+        tokio::time::sleep(millis(200)).await;
+        let next = client.get(server.url("/whoami")).send().await;
+        assert_eq!(text(next).await, format!("spiffe://spike.ist/{name}"), "it is done");
+    }
 }
 
 #[tokio::test]

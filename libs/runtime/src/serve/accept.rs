@@ -31,7 +31,7 @@ pub(crate) struct Accepting {
 pub(super) struct Shared {
     pub(super) server: Accepting,
     pub(super) anonymous: Arc<Semaphore>,
-    pub(super) in_flight: Semaphore,
+    pub(super) in_flight: Arc<Semaphore>,
     pub(super) rates: Option<Rates>,
     /// Everything that must end before the server has ended.
     pub(super) tracker: TaskTracker,
@@ -47,7 +47,7 @@ impl Accepting {
         let drain = self.limits.drain;
         let shared = Arc::new(Shared {
             anonymous: Arc::new(Semaphore::new(self.limits.anonymous)),
-            in_flight: Semaphore::new(self.limits.in_flight),
+            in_flight: Arc::new(Semaphore::new(self.limits.in_flight)),
             rates: self.limits.rate.map(Rates::new),
             tracker: TaskTracker::new(),
             stop: stop.clone(),

@@ -8,11 +8,11 @@ use http::{HeaderValue, Request, Uri, Version, header, request::Parts};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use spike_identity::Peer;
-use tokio::{sync::SemaphorePermit, time::timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::{Caller, Refusal, accept::Shared, activity::Activity, body::Bounded};
+use super::{Caller, InFlight, Refusal, accept::Shared, activity::Activity, body::Bounded};
 
 /// The requests of one connection.
 pub(super) struct Requests {
@@ -36,10 +36,11 @@ impl Requests {
         let body = Bounded::new(body, version, &self.shared);
         let response = match self.admit(&parts) {
             Err(refusal) => self.refuse(refusal, &uri, version),
-            Ok(permit) => {
-                let request = Request::from_parts(parts, Body::new(body));
+            Ok(in_flight) => {
+                let mut request = Request::from_parts(parts, Body::new(body));
+                request.extensions_mut().insert(in_flight.clone());
                 let answered = self.handle(request).await;
-                drop(permit);
+                drop(in_flight);
                 answered.unwrap_or_else(|refusal| self.refuse(refusal, &uri, version))
             }
         };
@@ -63,7 +64,7 @@ impl Requests {
     }
 
     /// Whether this request may be handled now.
-    fn admit(&self, parts: &Parts) -> Result<SemaphorePermit<'_>, Refusal> {
+    fn admit(&self, parts: &Parts) -> Result<InFlight, Refusal> {
         let Shared { server, rates, in_flight, .. } = &*self.shared;
         if !self.is_still_who_it_was(Timestamp::now()) {
             return Err(Refusal::IdentityExpired);
@@ -75,7 +76,8 @@ impl Requests {
         if announced_length(parts).is_some_and(|length| length > server.limits.body_bytes as u64) {
             return Err(Refusal::BodyTooLarge);
         }
-        in_flight.try_acquire().map_err(|_| Refusal::Overloaded)
+        let permit = Arc::clone(in_flight).try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
+        Ok(InFlight::new(permit))
     }
 
     async fn handle(&self, mut request: Request<Body>) -> Result<Response, Refusal> {
