@@ -3,10 +3,7 @@
 mod v1;
 mod v2;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -91,30 +88,4 @@ fn json(status: StatusCode, body: Zeroizing<Vec<u8>>) -> Response {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-/// Records a request's outcome, whatever path its handler takes.
-struct Recorded<'a> {
-    requests: &'a Requests,
-    route: &'static str,
-    since: Instant,
-}
-
-impl<'a> Recorded<'a> {
-    fn new(requests: &'a Requests, route: &'static str) -> Self {
-        Self { requests, route, since: Instant::now() }
-    }
-
-    fn answer(self, response: Response) -> Response {
-        let outcome = match response.status().as_u16() {
-            200..300 => "ok",
-            401 | 403 => "denied",
-            503 => "unavailable",
-            500.. => "failed",
-            _ => "refused",
-        };
-        let took: Duration = self.since.elapsed();
-        self.requests.record(self.route, outcome, took);
-        response
-    }
 }

@@ -14,7 +14,7 @@ use spike_core::wire::{
 };
 use spike_runtime::{Caller, serve::read_body};
 
-use super::{Api, Recorded, spike_json, v1_failure};
+use super::{Api, spike_json, v1_failure};
 use crate::keeper::{Asker, Failure};
 
 /// `POST /v1/store/contribute`: takes a shard from Nexus or Bootstrap.
@@ -23,9 +23,9 @@ pub(super) async fn contribute(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
-    let recorded = Recorded::new(&api.requests, ShardPutRequest::PATH);
+    let recorded = api.requests.begin(ShardPutRequest::PATH);
     let failed = |code| ShardPutResponse::failed(code);
-    recorded.answer(match take::<ShardPutRequest>(&api, caller, request).await {
+    recorded.answered(match take::<ShardPutRequest>(&api, caller, request).await {
         Err(Unanswered::NoRoute) => v1_failure(ErrorCode::BadRequest),
         Err(Unanswered::Code(code)) => spike_json(status_of(&code), &failed(code)),
         Ok((asker, taken)) => match api.keeper.contribute(taken.shard.as_ref(), &asker).await {
@@ -44,9 +44,9 @@ pub(super) async fn shard(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
-    let recorded = Recorded::new(&api.requests, ShardGetRequest::PATH);
+    let recorded = api.requests.begin(ShardGetRequest::PATH);
     let failed = |code| ShardGetResponse::failed(code);
-    recorded.answer(match take::<ShardGetRequest>(&api, caller, request).await {
+    recorded.answered(match take::<ShardGetRequest>(&api, caller, request).await {
         Err(Unanswered::NoRoute) => v1_failure(ErrorCode::BadRequest),
         Err(Unanswered::Code(code)) => spike_json(status_of(&code), &failed(code)),
         Ok((asker, _)) => match api.keeper.unframed(&asker).await {

@@ -14,7 +14,7 @@ use spike_runtime::{
 };
 use zeroize::Zeroizing;
 
-use super::{Api, Recorded, json};
+use super::{Api, json};
 use crate::{
     keeper::{Asker, Failure},
     slots::Refusal,
@@ -31,8 +31,8 @@ macro_rules! route {
             Extension(caller): Extension<Caller>,
             body: Body,
         ) -> Response {
-            let recorded = Recorded::new(&api.requests, concat!("/v2/shard:", $op));
-            recorded.answer(match take(&api, caller, body, concat!("shard.", $op)).await {
+            let recorded = api.requests.begin(concat!("/v2/shard:", $op));
+            recorded.answered(match take(&api, caller, body, concat!("shard.", $op)).await {
                 Err(problem) => problem,
                 Ok((asker, request)) => match api.keeper.$call(request, &asker).await {
                     Ok(answer) => done(&answer),
@@ -65,8 +65,8 @@ pub(super) async fn status(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
 ) -> Response {
-    let recorded = Recorded::new(&api.requests, "/v2/shard:status");
-    recorded.answer(match asker(&api, caller, "shard.status").await {
+    let recorded = api.requests.begin("/v2/shard:status");
+    recorded.answered(match asker(&api, caller, "shard.status").await {
         Err(problem) => problem,
         Ok(_) => done(&api.keeper.status()),
     })

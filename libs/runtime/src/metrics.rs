@@ -4,9 +4,10 @@
 
 use std::{
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use http::{Response, StatusCode};
 use jiff::Timestamp;
 use prometheus_client::{
     collector::Collector,
@@ -79,10 +80,66 @@ impl Requests {
         this
     }
 
+    /// A request that begins now, to be recorded when it ends.
+    pub fn begin(&self, route: &'static str) -> Recorded {
+        let (requests, since) = (self.clone(), Instant::now());
+        Recorded { requests, route, since, outcome: ABANDONED }
+    }
+
     /// Records one answered request; both names are constants of the program.
     pub fn record(&self, route: &'static str, outcome: &'static str, took: Duration) {
         self.total.get_or_create(&[("route", route), ("outcome", outcome)]).inc();
         self.seconds.get_or_create(&[("route", route)]).observe(took.as_secs_f64());
+    }
+}
+
+/// A request, which is recorded exactly once: as [answered](Self::answered), or as `abandoned` if
+/// this is dropped before.
+///
+/// A handler is dropped when its client leaves or its time is over, and would count nothing itself.
+/// Work that goes on without its handler takes this along, and is recorded when it is done.
+#[derive(Debug)]
+#[must_use = "dropped, it counts as abandoned"]
+pub struct Recorded {
+    requests: Requests,
+    route: &'static str,
+    since: Instant,
+    outcome: &'static str,
+}
+
+impl Recorded {
+    /// Names the route, if it wasn't known at the beginning.
+    pub fn on(mut self, route: &'static str) -> Self {
+        self.route = route;
+        self
+    }
+
+    /// Ends it with this answer, whose status is its outcome.
+    pub fn answered<B>(mut self, response: Response<B>) -> Response<B> {
+        self.outcome = outcome(response.status());
+        response
+    }
+}
+
+impl Drop for Recorded {
+    fn drop(&mut self) {
+        self.requests.record(self.route, self.outcome, self.since.elapsed());
+    }
+}
+
+/// The outcome of a request that nobody waits for any more.
+const ABANDONED: &str = "abandoned";
+
+/// What a status means for `spike_requests_total`.
+fn outcome(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        200..300 => "ok",
+        401 | 403 => "denied",
+        404 => "not_found",
+        409 => "conflict",
+        503 => "unavailable",
+        400..500 => "bad_request",
+        _ => "error",
     }
 }
 
@@ -140,5 +197,30 @@ impl Collector for SvidExpiry {
         let help = "Seconds until our own SVID expires";
         let metric = encoder.encode_descriptor(SVID_EXPIRY, help, None, gauge.metric_type())?;
         gauge.encode(metric)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_recorded_once_whether_it_is_answered_or_dropped() {
+        let mut registry = Registry::default();
+        let requests = Requests::register(&mut registry);
+        let metrics = Metrics::new(registry);
+        let mut conflict = Response::new(());
+        *conflict.status_mut() = StatusCode::CONFLICT;
+        requests.begin("unknown").on("put").answered(conflict);
+        requests.begin("put").answered(Response::new(()));
+        drop(requests.begin("put"));
+
+        let text = metrics.text();
+        for outcome in ["ok", "conflict", "abandoned"] {
+            let line = format!("{REQUESTS}_total{{route=\"put\",outcome=\"{outcome}\"}} 1\n");
+            assert!(text.contains(&line), "{line} is not in {text}");
+        }
+        assert!(text.contains(&format!("{REQUEST_SECONDS}_count{{route=\"put\"}} 3\n")), "{text}");
+        assert!(!text.contains("unknown"), "{text}");
     }
 }
