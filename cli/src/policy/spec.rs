@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use serde::{Deserialize, de::IgnoredAny};
 use spike_core::{
     Policy,
     policy::{Permission, PolicyFields},
@@ -11,14 +12,36 @@ use spike_core::{
 
 use crate::{error::CliError, input};
 
-/// Reads a policy from a YAML file; `-` is standard input. Fields that are not a policy's are
-/// passed over, so that what `spike policy get -f yaml` prints can be applied.
+/// A policy in a file. A field that isn't known is refused: passed over, `effect: deny` would
+/// grant what it was written to forbid.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct File {
+    name: String,
+    spiffeid_pattern: String,
+    path_pattern: String,
+    permissions: Vec<String>,
+    // Nexus' to give, and in what `spike policy get -f yaml` prints, which can be applied.
+    #[serde(rename = "createdAt")]
+    _created_at: Option<IgnoredAny>,
+    #[serde(rename = "updatedAt")]
+    _updated_at: Option<IgnoredAny>,
+}
+
+impl From<File> for PolicyFields {
+    fn from(File { name, spiffeid_pattern, path_pattern, permissions, .. }: File) -> Self {
+        Self { name, spiffeid_pattern, path_pattern, permissions }
+    }
+}
+
+/// Reads a policy from a YAML file; `-` is standard input.
 pub(super) fn read(path: &Path) -> Result<PolicyFields, CliError> {
     let bytes = if path == Path::new("-") { input::stdin()? } else { input::file(path)? };
-    serde_yaml::from_slice(&bytes).map_err(|why| {
+    serde_yaml::from_slice::<File>(&bytes).map(PolicyFields::from).map_err(|why| {
         CliError::usage(
             format!("{} is not a policy: {why}", path.display()),
-            "It needs name, spiffeidPattern, pathPattern and permissions; see --help.",
+            "It has name, spiffeidPattern, pathPattern and permissions, all of them and nothing else; \
+             see --help.",
         )
     })
 }
@@ -45,6 +68,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::error::Exit;
 
     const DB: &str = r"
 name: db-access
@@ -71,8 +95,20 @@ permissions:
 
     #[test]
     fn what_get_prints_can_be_applied() {
-        let printed = format!("{DB}createdAt: 2026-11-21T08:24:13Z\n");
+        let printed =
+            format!("{DB}createdAt: 2026-11-21T08:24:13Z\nupdatedAt: 2026-11-21T08:24:14Z\n");
         assert_eq!(apply(&printed), apply(DB));
+    }
+
+    #[test]
+    fn what_a_policy_does_not_have_is_refused_by_name() {
+        for (line, field) in [("effect: deny", "`effect`"), ("permisions: [read]", "`permisions`")]
+        {
+            let refused = apply(&format!("{DB}{line}\n")).expect_err(line);
+            let CliError::Told { exit, what, .. } = refused else { panic!("untold") };
+            assert_eq!(exit, Exit::Usage);
+            assert!(what.contains(&format!("unknown field {field}")), "{what}");
+        }
     }
 
     #[test]
