@@ -1,6 +1,9 @@
 //! A Keeper at work: decides, writes the audit line, and only then does it.
 
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::{
+    panic::resume_unwind,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
 
 use jiff::Timestamp;
 use spike_audit::{AuditError, Decision, Entry, Event, Log};
@@ -16,8 +19,9 @@ use spike_core::{
         },
     },
 };
-use spike_runtime::probes::Probe;
+use spike_runtime::{InFlight, probes::Probe};
 use tokio::sync::Mutex;
+use tokio_util::task::TaskTracker;
 
 use crate::{
     config::Config,
@@ -41,6 +45,8 @@ pub struct Asker {
     pub sender: Sender,
     /// Its identity, for the audit line.
     pub id: SpiffeId,
+    /// Its share of the requests in flight, kept until what it asked for is done.
+    pub in_flight: Option<InFlight>,
 }
 
 /// Why a request was not carried out.
@@ -56,11 +62,16 @@ pub enum Failure {
 }
 
 /// One Keeper: its slots, its audit log, and whom it listens to.
+///
+/// What it has begun it finishes, even if the asker goes away: between an audit line and the change
+/// that the line tells of, nothing may be dropped.
 #[derive(Debug)]
 pub struct Keeper {
     slots: RwLock<Slots>,
     /// Held from decision to change, across the audit line: plans are carried out in order.
     turn: Mutex<()>,
+    /// What has begun.
+    work: TaskTracker,
     roles: Roles,
     audit: Log,
 }
@@ -72,14 +83,15 @@ impl Keeper {
         Self {
             slots: RwLock::new(slots),
             turn: Mutex::default(),
+            work: TaskTracker::new(),
             roles: config.roles.clone(),
             audit,
         }
     }
 
     /// The role in which an identity may ask something; `None` for a stranger.
-    pub fn asker(&self, id: &SpiffeId) -> Option<Asker> {
-        Sender::of(&self.roles, id).map(|sender| Asker { sender, id: id.clone() })
+    pub fn asker(&self, id: &SpiffeId, in_flight: Option<InFlight>) -> Option<Asker> {
+        Sender::of(&self.roles, id).map(|sender| Asker { sender, id: id.clone(), in_flight })
     }
 
     /// Writes down that a stranger asked for something.
@@ -91,45 +103,64 @@ impl Keeper {
     }
 
     /// Takes a shard.
-    pub async fn put(&self, request: PutRequest, asker: &Asker) -> Result<(), Failure> {
+    pub async fn put(self: &Arc<Self>, request: PutRequest, asker: &Asker) -> Result<(), Failure> {
         let set = Some(request.frame.set_id.to_string());
-        self.change(op::PUT, asker, set, |slots| slots.put(&request, asker.sender)).await
+        let sender = asker.sender;
+        self.change(op::PUT, asker, set, move |slots| slots.put(&request, sender)).await
     }
 
     /// Makes the pending set the current one.
-    pub async fn commit(&self, request: CommitRequest, asker: &Asker) -> Result<(), Failure> {
+    pub async fn commit(
+        self: &Arc<Self>,
+        request: CommitRequest,
+        asker: &Asker,
+    ) -> Result<(), Failure> {
         let set = Some(request.set_id.to_string());
-        self.change(op::COMMIT, asker, set, |slots| slots.commit(&request, asker.sender)).await
+        let sender = asker.sender;
+        self.change(op::COMMIT, asker, set, move |slots| slots.commit(&request, sender)).await
     }
 
     /// Forgets a set.
-    pub async fn forget(&self, request: DropRequest, asker: &Asker) -> Result<(), Failure> {
+    pub async fn forget(
+        self: &Arc<Self>,
+        request: DropRequest,
+        asker: &Asker,
+    ) -> Result<(), Failure> {
         let set = Some(request.set_id.to_string());
-        self.change(op::DROP, asker, set, |slots| slots.forget(&request, asker.sender)).await
+        let sender = asker.sender;
+        self.change(op::DROP, asker, set, move |slots| slots.forget(&request, sender)).await
     }
 
-    /// Gives the shard of a set.
-    pub async fn get(&self, request: GetRequest, asker: &Asker) -> Result<GetResponse, Failure> {
-        let _turn = self.turn.lock().await;
-        let got = self.read().get(&request, asker.sender).map(|(held, plan)| {
-            let shard = SecretBytes::from(held.shard().expose().to_vec());
-            (GetResponse { frame: held.frame().clone(), shard }, plan)
-        });
-        let set = Some(request.set_id.to_string());
-        self.line(op::GET, asker, set, got.as_ref().err()).await?;
-        let (response, plan) = got?;
-        self.write().apply(plan);
-        Ok(response)
+    /// Gives the shard of a set, and learns the asker's witness.
+    pub async fn get(
+        self: &Arc<Self>,
+        request: GetRequest,
+        asker: &Asker,
+    ) -> Result<GetResponse, Failure> {
+        let (keeper, asker) = (Arc::clone(self), asker.clone());
+        let get = async move {
+            let _turn = keeper.turn.lock().await;
+            let got = keeper.read().get(&request, asker.sender).map(|(held, plan)| {
+                let shard = SecretBytes::from(held.shard().expose().to_vec());
+                (GetResponse { frame: held.frame().clone(), shard }, plan)
+            });
+            let set = Some(request.set_id.to_string());
+            keeper.line(op::GET, &asker, set, got.as_ref().err()).await?;
+            let (response, plan) = got?;
+            keeper.write().apply(plan);
+            Ok(response)
+        };
+        self.finished(get).await
     }
 
     /// Takes a shard of SPIKE's own protocol.
     pub async fn contribute(
-        &self,
-        shard: Option<&ShardBytes>,
+        self: &Arc<Self>,
+        shard: Option<ShardBytes>,
         asker: &Asker,
     ) -> Result<(), Failure> {
         let shard = shard.filter(|shard| !shard.is_zero()).ok_or(Refusal::NoShard);
-        let decide = |slots: &Slots| slots.contribute(shard?.as_array());
+        let decide = move |slots: &Slots| slots.contribute(shard?.as_array());
         self.change(op::CONTRIBUTE, asker, None, decide).await
     }
 
@@ -141,6 +172,12 @@ impl Keeper {
         };
         self.line(op::UNFRAMED, asker, None, got.as_ref().err()).await?;
         Ok(got?)
+    }
+
+    /// Waits until everything that has begun is done.
+    pub async fn idle(&self) {
+        self.work.close();
+        self.work.wait().await;
     }
 
     /// What is held; never a bit of a shard, and not audited.
@@ -159,19 +196,32 @@ impl Keeper {
     }
 
     async fn change(
-        &self,
+        self: &Arc<Self>,
         op: &'static str,
         asker: &Asker,
         set: Option<String>,
-        decide: impl FnOnce(&Slots) -> Result<Plan, Refusal>,
+        decide: impl FnOnce(&Slots) -> Result<Plan, Refusal> + Send + 'static,
     ) -> Result<(), Failure> {
-        let _turn = self.turn.lock().await;
-        let plan = decide(&self.read());
-        self.line(op, asker, set, plan.as_ref().err()).await?;
-        let plan = plan.inspect_err(|refusal| tracing::warn!(op, %refusal, "refused"))?;
-        self.write().apply(plan);
-        tracing::info!(op, epoch = self.epoch(), "done");
-        Ok(())
+        let (keeper, asker) = (Arc::clone(self), asker.clone());
+        let change = async move {
+            let _turn = keeper.turn.lock().await;
+            let plan = decide(&keeper.read());
+            keeper.line(op, &asker, set, plan.as_ref().err()).await?;
+            let plan = plan.inspect_err(|refusal| tracing::warn!(op, %refusal, "refused"))?;
+            keeper.write().apply(plan);
+            tracing::info!(op, epoch = keeper.epoch(), "done");
+            Ok(())
+        };
+        self.finished(change).await
+    }
+
+    /// What comes of `work`, which goes on if nobody waits for it any more.
+    async fn finished<T>(&self, work: impl Future<Output = T> + Send + 'static) -> T
+    where
+        T: Send + 'static,
+    {
+        let done = self.work.spawn(work).await;
+        done.unwrap_or_else(|panicked| resume_unwind(panicked.into_panic()))
     }
 
     async fn line(

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context as _, ensure};
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
-use spike_audit::{Entry, Event, Log};
+use spike_audit::{APPEND_DEADLINE, Entry, Event, Log};
 use spike_core::{Role, Roles, ShareIndex};
 use spike_identity::{Expected, Identity, IdentityError, Peer};
 use spike_runtime::{
@@ -92,13 +92,15 @@ async fn serve(
     let api = Server {
         listener,
         identity,
-        router: api::router(Api { keeper, requests }),
+        router: api::router(Api { keeper: Arc::clone(&keeper), requests }),
         limits: limits(config.drain),
         refuse: Arc::new(api::refuse),
         admit: Arc::new(move |peer| is_ours(&roles, peer)),
         metrics: serving,
     };
     api.run(stop.clone()).await;
+    // What a client left behind has one line's time: it is written, or nothing is changed.
+    tokio::time::timeout(APPEND_DEADLINE, keeper.idle()).await.ok();
     Ok(())
 }
 

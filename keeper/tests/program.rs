@@ -126,13 +126,41 @@ async fn its_memory_reaches_no_core_dump() {
     assert_eq!(numbers, ["0", "0"], "{line}");
 }
 
-#[tokio::test]
-async fn nothing_happens_that_cannot_be_audited() {
+/// A Keeper without a server, and its log.
+async fn in_process() -> (Arc<spike_keeper::keeper::Keeper>, Log) {
     let log = Log::open(Sink::Stdout, "test".to_owned()).await.expect("a log");
     let mut env: Env = [("SPIKE_KEEPER_INDEX".to_owned(), "2".to_owned())].into_iter().collect();
     let keeper = spike_keeper::keeper::Keeper::new(&Config::read(&mut env), log.clone());
+    (Arc::new(keeper), log)
+}
+
+fn nexus() -> Asker {
     let id = "spiffe://spike.ist/spike/nexus".parse().expect("valid");
-    let asker = Asker { sender: Sender::Nexus, id };
+    Asker { sender: Sender::Nexus, id, in_flight: None }
+}
+
+#[tokio::test]
+async fn what_an_audit_line_tells_happens_even_if_the_asker_went_away() {
+    let (keeper, _log) = in_process().await;
+    let asker = nexus();
+    {
+        let put = std::pin::pin!(keeper.put(put(1, 9, PutAs::Pending), &asker));
+        assert!(futures::poll!(put).is_pending(), "it waits for its audit line");
+    }
+    keeper.idle().await;
+    assert_eq!(keeper.status().sets.len(), 1);
+    {
+        let commit = std::pin::pin!(keeper.commit(commit(1), &asker));
+        assert!(futures::poll!(commit).is_pending(), "it waits for its audit line");
+    }
+    keeper.idle().await;
+    assert_eq!(keeper.epoch(), Some(1));
+}
+
+#[tokio::test]
+async fn nothing_happens_that_cannot_be_audited() {
+    let (keeper, log) = in_process().await;
+    let asker = nexus();
     keeper.put(put(1, 9, PutAs::Pending), &asker).await.expect("put");
     let before = keeper.status();
 

@@ -28,7 +28,7 @@ pub(super) async fn contribute(
     recorded.answered(match take::<ShardPutRequest>(&api, caller, request).await {
         Err(Unanswered::NoRoute) => v1_failure(ErrorCode::BadRequest),
         Err(Unanswered::Code(code)) => spike_json(status_of(&code), &failed(code)),
-        Ok((asker, taken)) => match api.keeper.contribute(taken.shard.as_ref(), &asker).await {
+        Ok((asker, taken)) => match api.keeper.contribute(taken.shard, &asker).await {
             Ok(()) => spike_json(StatusCode::OK, &ShardPutResponse::default()),
             Err(failure) => {
                 let code = code_of(&failure);
@@ -78,7 +78,8 @@ async fn take<R: Route>(
         return Err(Unanswered::NoRoute);
     }
     let id = peer.map(|peer| peer.id);
-    let Some(asker) = id.as_ref().and_then(|id| api.keeper.asker(id)) else {
+    let in_flight = request.extensions().get().cloned();
+    let Some(asker) = id.as_ref().and_then(|id| api.keeper.asker(id, in_flight)) else {
         let audited = api.keeper.deny(id, R::PATH).await;
         let code = audited.map_or(ErrorCode::NotReady, |()| ErrorCode::Unauthorized);
         return Err(Unanswered::Code(code));

@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::{Serialize, de::DeserializeOwned};
 use spike_core::wire::v2::{PROBLEM_MEDIA_TYPE, Problem};
 use spike_runtime::{
-    Caller, Refusal as Unheard,
+    Caller, InFlight, Refusal as Unheard,
     serve::{BodyError, read_body},
 };
 use zeroize::Zeroizing;
@@ -29,10 +29,12 @@ macro_rules! route {
         pub(super) async fn $name(
             State(api): State<Api>,
             Extension(caller): Extension<Caller>,
+            Extension(in_flight): Extension<InFlight>,
             body: Body,
         ) -> Response {
             let recorded = api.requests.begin(concat!("/v2/shard:", $op));
-            recorded.answered(match take(&api, caller, body, concat!("shard.", $op)).await {
+            let asker = asker(&api, caller, Some(in_flight), concat!("shard.", $op)).await;
+            recorded.answered(match take(asker, body).await {
                 Err(problem) => problem,
                 Ok((asker, request)) => match api.keeper.$call(request, &asker).await {
                     Ok(answer) => done(&answer),
@@ -66,20 +68,18 @@ pub(super) async fn status(
     Extension(caller): Extension<Caller>,
 ) -> Response {
     let recorded = api.requests.begin("/v2/shard:status");
-    recorded.answered(match asker(&api, caller, "shard.status").await {
+    recorded.answered(match asker(&api, caller, None, "shard.status").await {
         Err(problem) => problem,
         Ok(_) => done(&api.keeper.status()),
     })
 }
 
-/// Authenticates, then reads: a stranger's body is never looked at.
+/// Reads what an authenticated asker wants: a stranger's body is never looked at.
 async fn take<R: DeserializeOwned>(
-    api: &Api,
-    caller: Caller,
+    asker: Result<Asker, Response>,
     body: Body,
-    op: &'static str,
 ) -> Result<(Asker, R), Response> {
-    let asker = asker(api, caller, op).await?;
+    let asker = asker?;
     let body = read_body(body).await.map_err(|error| {
         let status = match error {
             BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -96,9 +96,14 @@ async fn take<R: DeserializeOwned>(
     Ok((asker, request))
 }
 
-async fn asker(api: &Api, Caller(peer): Caller, op: &'static str) -> Result<Asker, Response> {
+async fn asker(
+    api: &Api,
+    Caller(peer): Caller,
+    in_flight: Option<InFlight>,
+    op: &'static str,
+) -> Result<Asker, Response> {
     let id = peer.map(|peer| peer.id);
-    if let Some(asker) = id.as_ref().and_then(|id| api.keeper.asker(id)) {
+    if let Some(asker) = id.as_ref().and_then(|id| api.keeper.asker(id, in_flight)) {
         return Ok(asker);
     }
     match api.keeper.deny(id, op).await {
