@@ -43,7 +43,7 @@ fn is_measured(path: &Path) -> bool {
 
 fn of_file(name: &str, text: &str) -> anyhow::Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    let lines = text.lines().take_while(|line| line.trim_end() != "#[cfg(test)]").count();
+    let lines = before_tests(text);
     if lines > FILE_CEILING {
         let problem =
             format!("{lines} lines, at most {FILE_CEILING}: split it by what it is about");
@@ -52,6 +52,15 @@ fn of_file(name: &str, text: &str) -> anyhow::Result<Vec<Finding>> {
     let mut visitor = Functions { name, findings: &mut findings };
     visitor.visit_file(&syn::parse_file(text).with_context(|| format!("parse {name}"))?);
     Ok(findings)
+}
+
+/// The lines before the module of tests that ends a file. `#[cfg(test)]` on anything else ends
+/// nothing: what follows is code.
+fn before_tests(text: &str) -> usize {
+    let opens = |line: &&str| line.starts_with("mod ") && line.ends_with('{');
+    let marked = text.lines().zip(text.lines().skip(1));
+    let at = marked.into_iter().position(|(line, next)| line == "#[cfg(test)]" && opens(&next));
+    at.unwrap_or_else(|| text.lines().count())
 }
 
 struct Functions<'a> {
@@ -106,9 +115,19 @@ mod tests {
     #[test]
     fn tests_do_not_count_towards_a_file() {
         let code = "const A: u8 = 1;\n".repeat(400);
-        let tests = "#[cfg(test)]\nmod tests {}\n".repeat(2);
+        let tests = "#[cfg(test)]\nmod tests {\n}\n".repeat(2);
         assert_eq!(of_file("a.rs", &format!("{code}{tests}")).expect("parses"), []);
         let found = of_file("a.rs", &format!("{code}const B: u8 = 1;\n")).expect("parses");
         assert_eq!(found.len(), 1);
+    }
+
+    #[test]
+    fn what_stands_behind_a_declared_test_module_counts() {
+        let code = "const A: u8 = 1;\n".repeat(400);
+        for marked in ["mod tests;", "use std::fmt;", "fn only_for_tests() {}"] {
+            let text = format!("#[cfg(test)]\n{marked}\n{code}");
+            let found = of_file("a.rs", &text).expect("parses");
+            assert_eq!(found.len(), 1, "{marked}");
+        }
     }
 }
