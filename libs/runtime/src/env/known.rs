@@ -10,7 +10,7 @@ const NEAR: usize = 3;
 /// Variables whose value may hold a credential; never shown.
 const SECRET: &[&str] = &["SPIKE_NEXUS_STORE_URL", "SPIKE_NEXUS_STORE_PASSWORD"];
 
-const KNOWN: &[&str] = &[
+pub(super) const KNOWN: &[&str] = &[
     // SPIFFE and SPIKE.
     "SPIFFE_ENDPOINT_SOCKET",
     "SPIKE_KEEPER_TLS_PORT",
@@ -24,8 +24,8 @@ const KNOWN: &[&str] = &[
     "SPIKE_NEXUS_SHAMIR_SHARES",
     "SPIKE_NEXUS_SHAMIR_THRESHOLD",
     "SPIKE_NEXUS_TLS_PORT",
+    "SPIKE_PILOT_RECOVERY_DIR",
     "SPIKE_SYSTEM_LOG_LEVEL",
-    "SPIKE_TRUST_ROOT",
     "SPIKE_TRUST_ROOT_BOOTSTRAP",
     "SPIKE_TRUST_ROOT_KEEPER",
     "SPIKE_TRUST_ROOT_LITE_WORKLOAD",
@@ -39,25 +39,30 @@ const KNOWN: &[&str] = &[
     "SPIKE_DRAIN",
     "SPIKE_EXPECTED_CLUSTER_ID",
     "SPIKE_IDENTITY",
-    "SPIKE_IDENTITY_AUTHORITY",
     "SPIKE_IDENTITY_BUNDLE_FILE",
     "SPIKE_IDENTITY_CERT_FILE",
     "SPIKE_IDENTITY_KEY_FILE",
-    "SPIKE_IDENTITY_TOKEN_FILE",
     "SPIKE_INSTANCE",
     "SPIKE_KEEPER_INDEX",
     "SPIKE_KEEPER_PROBE_PORT",
     "SPIKE_NEXUS_PROBE_PORT",
     "SPIKE_NEXUS_SHAMIR_GENERATION",
-    "SPIKE_NEXUS_STORE_CA_FILE",
-    "SPIKE_NEXUS_STORE_PASSWORD",
-    "SPIKE_NEXUS_STORE_PASSWORD_FILE",
     "SPIKE_NEXUS_STORE_URL",
     "SPIKE_NEXUS_STORE_URL_FILE",
     "SPIKE_REQUIRE_MLOCK",
     "SPIKE_TRUST_ROOT_OPERATOR",
     // The pod's name; the Keeper's index comes from its ordinal.
     "HOSTNAME",
+];
+
+/// Names that SPIKE or a later version gives a meaning: right, but without effect here.
+const PLANNED: &[&str] = &[
+    "SPIKE_IDENTITY_AUTHORITY",
+    "SPIKE_IDENTITY_TOKEN_FILE",
+    "SPIKE_NEXUS_STORE_CA_FILE",
+    "SPIKE_NEXUS_STORE_PASSWORD",
+    "SPIKE_NEXUS_STORE_PASSWORD_FILE",
+    "SPIKE_TRUST_ROOT",
 ];
 
 /// A `SPIKE_*` variable that nothing reads.
@@ -67,10 +72,15 @@ pub struct Unknown {
     pub name: String,
     /// The known name it resembles.
     pub meant: Option<&'static str>,
+    /// The name is right, but this version has no use for it.
+    pub planned: bool,
 }
 
 impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.planned {
+            return write!(f, "{} has no effect in this version", self.name);
+        }
         write!(f, "nothing reads {}", self.name)?;
         self.meant.map_or(Ok(()), |meant| write!(f, "; did you mean {meant}?"))
     }
@@ -92,9 +102,10 @@ pub(super) fn unknown(name: &str, value: &str) -> Option<Unknown> {
     if !name.starts_with("SPIKE_") || is_known(name) || is_service_link(name, value) {
         return None;
     }
+    let planned = PLANNED.contains(&name);
     let near = KNOWN.iter().map(|known| (distance(name, known), *known)).min();
-    let meant = near.filter(|(far, _)| *far <= NEAR).map(|(_, known)| known);
-    Some(Unknown { name: name.to_owned(), meant })
+    let meant = near.filter(|(far, _)| *far <= NEAR && !planned).map(|(_, known)| known);
+    Some(Unknown { name: name.to_owned(), meant, planned })
 }
 
 /// What the kubelet sets for every Service of a namespace, such as `SPIKE_NEXUS_SERVICE_HOST`.

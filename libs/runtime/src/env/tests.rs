@@ -1,6 +1,6 @@
 //! The environment, from strange values to the text that an operator reads.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use proptest::prelude::*;
 
@@ -94,6 +94,7 @@ fn an_unknown_variable_is_named_with_the_one_it_resembles() {
         ("SPIKE_NEXUS_SHAMIR_TRESHOLD", "2"),
         ("SPIKE_COLOUR_OF_THE_SKY", "blue"),
         ("SPIKE_NEXUS_SHAMIR_SHARES", "3"),
+        ("SPIKE_NEXUS_STORE_CA_FILE", "/ca.pem"),
         ("PATH", "/bin"),
     ]);
     let told: Vec<_> = env.unknown().iter().map(ToString::to_string).collect();
@@ -102,8 +103,36 @@ fn an_unknown_variable_is_named_with_the_one_it_resembles() {
         [
             "nothing reads SPIKE_COLOUR_OF_THE_SKY",
             "nothing reads SPIKE_NEXUS_SHAMIR_TRESHOLD; did you mean SPIKE_NEXUS_SHAMIR_THRESHOLD?",
+            "SPIKE_NEXUS_STORE_CA_FILE has no effect in this version",
         ]
     );
+}
+
+#[test]
+fn every_variable_that_is_known_is_read_by_a_program() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut sources = String::new();
+    for folder in ["libs/runtime/src", "nexus/src", "keeper/src", "cli/src"] {
+        read_sources(&root.join(folder), &mut sources);
+    }
+    for name in known::KNOWN {
+        let by_file = name.strip_suffix("_FILE").unwrap_or(name);
+        let read = [name, by_file].iter().any(|name| sources.contains(&format!("\"{name}\"")));
+        assert!(read, "nothing reads {name}: it belongs among the planned ones");
+    }
+}
+
+/// Everything that may read a variable: not the list itself, and not those who set variables.
+fn read_sources(folder: &Path, sources: &mut String) {
+    for entry in fs::read_dir(folder).expect("a folder of this workspace") {
+        let path = entry.expect("readable").path();
+        let name = path.file_name().and_then(|name| name.to_str()).expect("UTF-8");
+        match name {
+            "known.rs" | "tests.rs" | "tests" | "dev" => {}
+            _ if path.is_dir() => read_sources(&path, sources),
+            _ => sources.push_str(&fs::read_to_string(&path).expect("a source file")),
+        }
+    }
 }
 
 #[test]
