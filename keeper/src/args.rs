@@ -17,7 +17,7 @@ Settings (environment variables):
                             PEM files, for SPIKE_IDENTITY=files
   SPIKE_TRUST_ROOT_NEXUS, SPIKE_TRUST_ROOT_KEEPER, SPIKE_TRUST_ROOT_BOOTSTRAP
                             trust domains, separated by commas     [default: spike.ist]
-  SPIKE_AUDIT               stdout or file:<path>                     [default: stdout]
+  SPIKE_AUDIT               stdout or file:/path                      [default: stdout]
   SPIKE_AUDIT_SYNC          group (fdatasync) or os                    [default: group]
   SPIKE_DRAIN               how long requests may finish after SIGTERM    [default: 20s]
   SPIKE_REQUIRE_MLOCK       refuse to run if memory can't be locked     [default: false]

@@ -1,6 +1,6 @@
 //! A Keeper's settings, from environment variables.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use spike_audit::{Sink, Sync};
 use spike_core::{Roles, ShareIndex};
@@ -85,17 +85,11 @@ fn pod_index(hostname: &str) -> Option<ShareIndex> {
 }
 
 fn audit(env: &mut Env) -> Sink {
-    let sync = [("group", Sync::Group), ("os", Sync::Os)];
-    let sync = env.choice("SPIKE_AUDIT_SYNC", Sync::Group, &sync);
-    let path = env.parse_with("SPIKE_AUDIT", |raw| match raw.split_once(':') {
-        _ if raw == "stdout" => Ok(None),
-        Some(("file", path)) if !path.is_empty() => Ok(Some(PathBuf::from(path))),
-        _ => Err("a Keeper's audit log is stdout or file:<path>"),
-    });
-    match path.flatten() {
-        Some(path) => Sink::File { path, sync },
-        None => Sink::Stdout,
-    }
+    let syncs = [("group", Sync::Group), ("os", Sync::Os)];
+    let sync = env.choice("SPIKE_AUDIT_SYNC", Sync::Group, &syncs);
+    let remedy = "Use stdout or file:/var/log/spike/audit.jsonl.";
+    let sink = env.parse_with("SPIKE_AUDIT", |raw| Sink::parse(raw, sync), remedy);
+    sink.unwrap_or(Sink::Stdout)
 }
 
 #[cfg(test)]
@@ -139,11 +133,11 @@ mod tests {
             env.finish().map(|()| audit)
         };
         assert_eq!(of("stdout"), Ok(Sink::Stdout));
-        let path = PathBuf::from("/var/log/a");
+        let path = "/var/log/a".into();
         assert_eq!(of("file:/var/log/a"), Ok(Sink::File { path, sync: Sync::Group }));
-        for wrong in ["store", "file:", "syslog", "stdout:x"] {
+        for wrong in ["store", "file:audit.log", "syslog"] {
             let text = of(wrong).expect_err(wrong).to_string();
-            assert!(text.contains("SPIKE_AUDIT="), "{text}");
+            assert!(text.contains("SPIKE_AUDIT=") && text.contains("file:/var/log"), "{text}");
         }
     }
 }

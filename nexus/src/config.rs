@@ -71,6 +71,8 @@ pub struct Config {
     pub replica: String,
 }
 
+const CLUSTER: &str = "Use the cluster's 32 hex digits, as `spike status` shows them.";
+
 /// The pod's name tells replicas apart; elsewhere the machine's does.
 const DEFAULT_REPLICA: &str = "nexus";
 
@@ -97,7 +99,7 @@ impl Config {
             quorum,
             generation: env_ref.number("SPIKE_NEXUS_SHAMIR_GENERATION", 1, 0, i64::MAX as u64),
             update_interval: update_interval(env_ref),
-            expected_cluster: env_ref.parse_maybe("SPIKE_EXPECTED_CLUSTER_ID"),
+            expected_cluster: env_ref.parse_maybe("SPIKE_EXPECTED_CLUSTER_ID", CLUSTER),
             recipients: recipients(env_ref),
             bounds: bounds(env_ref),
             identity: identity_env::source(env_ref),

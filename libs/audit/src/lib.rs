@@ -23,7 +23,7 @@ pub use entry::{Decision, Entry, Event};
 pub use error::AuditError;
 pub use log::{APPEND_DEADLINE, CLOSE_DEADLINE, DENIALS_PER_SECOND, Log, Seq, Status};
 pub use sign::{InvalidKeys, PublicKeys, public_key};
-pub use sink::{Sink, Sync};
+pub use sink::{InvalidSink, Sink, Sync};
 
 /// The longest text of a field, in bytes: as long as a SPIFFE ID may be. Longer ones are cut.
 pub const MAX_TEXT: usize = spike_core::spiffe_id::MAX_LEN;

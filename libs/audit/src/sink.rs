@@ -24,6 +24,36 @@ pub enum Sink {
     },
 }
 
+/// A text that names no [`Sink`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidSink {
+    /// `store`.
+    #[error("this version keeps no audit in the store")]
+    Store,
+    /// `file:` with something else than an absolute path: where a program was started is chance.
+    #[error("not an absolute path")]
+    Relative,
+    /// Something else.
+    #[error("not a place for an audit log")]
+    Unknown,
+}
+
+impl Sink {
+    /// `stdout` or `file:<absolute path>`; a file's lines are durable by `sync`.
+    pub fn parse(text: &str, sync: Sync) -> Result<Self, InvalidSink> {
+        match text.split_once(':') {
+            None if text == "stdout" => Ok(Self::Stdout),
+            None if text == "store" => Err(InvalidSink::Store),
+            Some(("file", path)) if path.starts_with('/') => {
+                Ok(Self::File { path: path.into(), sync })
+            }
+            Some(("file", _)) => Err(InvalidSink::Relative),
+            _ => Err(InvalidSink::Unknown),
+        }
+    }
+}
+
 /// When a line in a file counts as durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sync {
@@ -92,6 +122,29 @@ impl Out {
         match self {
             Self::File(file) => file.write(page).map_err(|error| Broken { kept: 0, error }),
             Self::Stream(stream) => stream.write(page),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sink_is_standard_output_or_a_file_with_an_absolute_path() {
+        let parse = |text| Sink::parse(text, Sync::Os);
+        assert_eq!(parse("stdout"), Ok(Sink::Stdout));
+        let path = PathBuf::from("/var/log/a:b");
+        assert_eq!(parse("file:/var/log/a:b"), Ok(Sink::File { path, sync: Sync::Os }));
+        for (text, why) in [
+            ("store", InvalidSink::Store),
+            ("file:", InvalidSink::Relative),
+            ("file:audit.jsonl", InvalidSink::Relative),
+            ("file", InvalidSink::Unknown),
+            ("stdout:x", InvalidSink::Unknown),
+            ("syslog", InvalidSink::Unknown),
+        ] {
+            assert_eq!(parse(text), Err(why), "{text}");
         }
     }
 }

@@ -74,16 +74,9 @@ impl Env {
         self.raw(name).map(str::to_owned)
     }
 
-    /// The variable as a `T`, or the default if it is absent (or wrong, which is noted).
-    ///
-    /// The remedy shown is the error's own text: it must say what is expected.
-    pub fn parse<T: FromStr<Err: Display>>(&mut self, name: &str, default: T) -> T {
-        self.parse_with(name, str::parse).unwrap_or(default)
-    }
-
-    /// The variable as a `T`, if it is set (and right).
-    pub fn parse_maybe<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
-        self.parse_with(name, str::parse)
+    /// The variable as a `T`, if it is set (and right). `remedy` says what would be right.
+    pub fn parse_maybe<T: FromStr<Err: Display>>(&mut self, name: &str, remedy: &str) -> Option<T> {
+        self.parse_with(name, str::parse, remedy)
     }
 
     /// The variable through a parser of one's own.
@@ -91,11 +84,13 @@ impl Env {
         &mut self,
         name: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
+        remedy: &str,
     ) -> Option<T> {
         match parse(self.raw(name)?) {
             Ok(value) => Some(value),
             Err(error) => {
-                self.refuse(name, error, text::UNSET);
+                let remedy = text::remedy(self.raw(name).unwrap_or_default(), remedy);
+                self.refuse(name, error, remedy);
                 None
             }
         }
@@ -114,18 +109,18 @@ impl Env {
 
     /// A Go duration such as `20s`, `500ms` or `1h2m3.5s`.
     pub fn duration(&mut self, name: &str, default: Duration) -> Duration {
-        self.explained(name, parse_duration, text::DURATION).unwrap_or(default)
+        self.parse_with(name, parse_duration, text::DURATION).unwrap_or(default)
     }
 
     /// A Go listen address such as `:8553`, `127.0.0.1:8553` or `[::1]:8553`.
     pub fn listen(&mut self, name: &str, default: &str) -> Listen {
         let default = default.parse().expect("a default is a constant of the program");
-        self.explained(name, str::parse, text::LISTEN).unwrap_or(default)
+        self.parse_with(name, str::parse, text::LISTEN).unwrap_or(default)
     }
 
     /// A boolean as Go reads it: `1`, `t`, `true`, `0`, `f`, `false`, also in capitals.
     pub fn boolean(&mut self, name: &str, default: bool) -> bool {
-        self.explained(name, text::boolean, text::BOOLEAN).unwrap_or(default)
+        self.parse_with(name, text::boolean, text::BOOLEAN).unwrap_or(default)
     }
 
     /// One of a few words, whatever their case.
@@ -143,12 +138,12 @@ impl Env {
     /// One https URL.
     pub fn url(&mut self, name: &str, default: &str) -> Url {
         let default = Url::parse(default).expect("a default is a constant of the program");
-        self.explained(name, text::https, text::URL).unwrap_or(default)
+        self.parse_with(name, text::https, text::URL).unwrap_or(default)
     }
 
     /// A comma-separated list of different https URLs, in order; empty if the variable is absent.
     pub fn urls(&mut self, name: &str) -> Vec<Url> {
-        self.explained(name, text::https_list, text::URLS).unwrap_or_default()
+        self.parse_with(name, text::https_list, text::URLS).unwrap_or_default()
     }
 
     /// A comma-separated list of words, trimmed; the default if the variable is absent.
@@ -229,22 +224,6 @@ impl Env {
     fn raw(&self, name: &str) -> Option<&str> {
         debug_assert!(known::is_known(name), "{name} is missing in env/known.rs");
         self.variables.get(name).map(|value| value.as_str()).filter(|value| !value.is_empty())
-    }
-
-    fn explained<T, E: Display>(
-        &mut self,
-        name: &str,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-        remedy: &str,
-    ) -> Option<T> {
-        match parse(self.raw(name)?) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                let remedy = text::remedy(self.raw(name).unwrap_or_default(), remedy);
-                self.refuse(name, error, remedy);
-                None
-            }
-        }
     }
 }
 

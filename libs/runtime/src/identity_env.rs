@@ -10,6 +10,8 @@ use crate::Env;
 /// Where SPIRE's agent listens unless it is told otherwise.
 pub const DEFAULT_ENDPOINT: &str = "unix:///tmp/spire-agent/public/api.sock";
 
+const INSTANCE: &str = "Use the namespace and name of the cluster's Spike resource: team/spike.";
+
 #[derive(Clone, Copy)]
 enum Kind {
     WorkloadApi,
@@ -71,7 +73,7 @@ pub fn roles(env: &mut Env) -> Roles {
             lite: domains(env, "SPIKE_TRUST_ROOT_LITE_WORKLOAD"),
             operator: domains(env, "SPIKE_TRUST_ROOT_OPERATOR"),
         },
-        instance: env.parse_maybe("SPIKE_INSTANCE"),
+        instance: env.parse_maybe("SPIKE_INSTANCE", INSTANCE),
     }
 }
 
@@ -140,6 +142,14 @@ mod tests {
         assert_eq!(roles.roots.keeper, [DEFAULT_TRUST_ROOT]);
         assert_eq!(roles.instance.map(|instance| instance.to_string()).as_deref(), Some("team/a"));
         assert!(env.finish().is_ok());
+    }
+
+    #[test]
+    fn what_is_no_instance_is_refused_with_an_example() {
+        let mut env = env([("SPIKE_INSTANCE", "bad")]);
+        roles(&mut env);
+        let text = env.finish().expect_err("no instance").to_string();
+        assert!(text.contains("team/spike"), "{text}");
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use url::Url;
 
-pub(super) const UNSET: &str = "Set it to such a value, or unset it for the default.";
 pub(super) const DURATION: &str = "Use a Go duration such as 20s, 500ms or 1h30m.";
 pub(super) const LISTEN: &str = "Use [host]:port such as :8553, 127.0.0.1:8553 or [::1]:8553.";
 pub(super) const BOOLEAN: &str = "Use true or false.";
