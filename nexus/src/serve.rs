@@ -241,8 +241,12 @@ async fn sweep(store: &dyn Store) {
     }
 }
 
-/// What may be told to everyone on the pod network.
+/// What may be told to everyone on the pod network: codes and numbers. Sentences are for those who
+/// may see `/v2/status`; they say who a Keeper turned out to be and what could be stolen.
 fn public(mut status: Status) -> Status {
+    for reason in &mut status.reasons {
+        reason.message.clear();
+    }
     for keeper in &mut status.keepers {
         keeper.url.clear();
         keeper.error = keeper.error.take().map(|_| "unreachable".to_owned());
@@ -257,5 +261,36 @@ impl Probe for Starting {
     fn health(&self) -> Health {
         let waits = "waits for its identity, its store and its audit; the log says which";
         Health::not(State::Sealed, "starting", waits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_stranger_learns_neither_who_a_keeper_is_nor_where() {
+        let status = json!({
+            "status": "sealed",
+            "reasons": [{"code": "c", "message": "it is spiffe://spike.ist/x at https://k-1"}],
+            "version": "1", "replica": "a",
+            "keepers": [{
+                "index": 1, "url": "https://k-1:8443", "reachable": false,
+                "error": "it is spiffe://spike.ist/x", "holds": [], "current": false,
+            }],
+            "store": {"kind": "sqlite", "reachable": true},
+            "policies": {"counter": 1},
+            "audit": {"sink": "stdout", "lastSeq": 1, "failures": 0},
+            "memory": {"locked": true},
+        });
+        let status: Status = serde_json::from_value(status).expect("a status");
+        let told = json!(public(status));
+        assert_eq!(
+            (&told["reasons"][0]["code"], &told["keepers"][0]["index"]),
+            (&json!("c"), &json!(1))
+        );
+        assert!(!told.to_string().contains("://"), "{told}");
     }
 }

@@ -1,11 +1,11 @@
 //! The start of a Nexus: from the Keepers' shards to open keys, or to a reason why not.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use rand::{CryptoRng, RngExt};
 use spike_core::{
-    ClusterId,
+    ClusterId, ShareIndex,
     wire::v2::shard::{GetRequest, SetRole, StatusResponse, Witness},
 };
 use spike_seal::{Claim, KeyRing, Opened, RingDocument, RootKey, SealError, Shard};
@@ -82,8 +82,8 @@ pub(super) async fn rebuild(site: &Site, ring: &KeyRing) -> Result<Rebuilt, Reas
 struct Gathered {
     shards: Vec<Shard>,
     witness: Witness,
-    /// Each names a Keeper.
-    flaws: Vec<String>,
+    /// Who gave no good shard. Why is on the board and in the log: the words may name an identity.
+    lacking: BTreeSet<ShareIndex>,
 }
 
 /// Asks all Keepers at once, and stops waiting soon after there are enough good shards.
@@ -107,9 +107,9 @@ async fn gather(site: &Site, ring: &KeyRing) -> Gathered {
         }
     }
     for peer in silent {
-        let flaw = "no answer in time".to_owned();
-        gathered.flaws.push(format!("{}: {flaw}", peer.name()));
-        site.board.note(peer, Seen { status: None, flaw: Some(flaw), current: false });
+        gathered.lacking.insert(peer.index);
+        let flaw = Some("no answer in time".to_owned());
+        site.board.note(peer, Seen { status: None, flaw, current: false });
     }
     gathered
 }
@@ -155,9 +155,11 @@ fn note(site: &Site, ring: &KeyRing, peer: &Peer, answer: Answer, gathered: &mut
             gathered.shards.push(shard);
             None
         }
-        Err(why) => Some(status.as_ref().err().cloned().unwrap_or(why)),
+        Err(why) => {
+            gathered.lacking.insert(peer.index);
+            Some(status.as_ref().err().cloned().unwrap_or(why))
+        }
     };
-    gathered.flaws.extend(flaw.iter().map(|flaw| format!("{}: {flaw}", peer.name())));
     let status = status.ok();
     let current = status
         .as_ref()
@@ -165,11 +167,16 @@ fn note(site: &Site, ring: &KeyRing, peer: &Peer, answer: Answer, gathered: &mut
     site.board.note(peer, Seen { status, flaw, current });
 }
 
+/// For everyone who asks for health, so it tells which Keepers, and not what they are.
 fn explain(error: &SealError, gathered: &Gathered) -> Reason {
     match error {
         SealError::NotEnoughShards { need, .. } => {
             let have = gathered.shards.len();
-            let text = format!("{have} of {need} shards: {}", gathered.flaws.join("; "));
+            let lacking: Vec<_> = gathered.lacking.iter().map(ToString::to_string).collect();
+            let text = format!(
+                "{have} of {need} shards; none from Keepers {}: `spike status` and the log say why",
+                lacking.join(", ")
+            );
             Reason::new("not_enough_keepers", text)
         }
         other => Reason::new("ring_forged", other.to_string()),

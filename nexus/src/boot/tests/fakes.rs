@@ -79,6 +79,8 @@ pub(super) struct Memory {
     slots: Mutex<Slots>,
     pub(super) hangs: AtomicBool,
     pub(super) down: AtomicBool,
+    /// Has another's SVID.
+    pub(super) impostor: AtomicBool,
     /// Takes a shard and loses it at once.
     pub(super) forgetful: AtomicBool,
 }
@@ -111,6 +113,7 @@ impl Memory {
             slots: Mutex::default(),
             hangs: AtomicBool::default(),
             down: AtomicBool::default(),
+            impostor: AtomicBool::default(),
             forgetful: AtomicBool::default(),
         })
     }
@@ -218,6 +221,11 @@ impl Reached {
         if self.memory.down.load(Ordering::Relaxed) {
             let origin = format!("https://keeper-{}", self.memory.index);
             return Err(ClientError::Unreachable { origin, reason: "refused".to_owned() });
+        }
+        if self.memory.impostor.load(Ordering::Relaxed) {
+            let origin = format!("https://keeper-{}", self.memory.index);
+            let reason = "it is spiffe://spike.ist/someone/else".to_owned();
+            return Err(ClientError::Untrusted { origin, reason });
         }
         Ok(())
     }
