@@ -104,7 +104,8 @@ impl App {
     async fn tell<T>(&self, trail: Trail<'_>, event: Event, result: Result<T>) -> Result<T> {
         match &result {
             Ok(_) => self.audit.append(trail.entry(event, Some("ok"))).await.map(drop)?,
-            Err(Error::Denied) => {
+            // An announced write has its outcome whatever it is: a denial may only be counted.
+            Err(Error::Denied) if !trail.announced => {
                 let entry = trail.entry(Event::Denied, Some(Error::Denied.code()));
                 self.audit.append_denial(entry).await.map(drop)?;
             }

@@ -1,8 +1,12 @@
 //! P4: nothing leaves whose audit line isn't durable.
 
 use serde_json::json;
+use spike_audit::DENIALS_PER_SECOND;
 
-use super::world::{APP, ROOT, World, by};
+use super::{
+    hostile::Hostile,
+    world::{APP, ROOT, World, by},
+};
 use crate::app::error::Error;
 
 #[tokio::test]
@@ -67,4 +71,25 @@ async fn the_audit_says_who_did_what_and_why_it_was_allowed() {
     let denied = about("denied", "secret.put");
     assert_eq!((&denied["decision"], &denied["result"]), (&json!("deny"), &json!("denied")));
     assert!(lines.iter().all(|line| !line.to_string().contains("the value")));
+}
+
+#[tokio::test]
+async fn a_write_that_was_announced_has_its_outcome_however_often_its_caller_was_denied() {
+    let world = World::new().await;
+    let store = Hostile::new(world.memory.clone());
+    let (a, b) = (world.over("a", store.clone()).await, world.replica("b").await);
+    for _ in 0..=DENIALS_PER_SECOND {
+        assert!(matches!(a.put(APP, "t/db", "x").await, Err(Error::Denied)));
+    }
+    b.grant("w", "^t/", &["write"]).await.expect("granted");
+    store.meanwhile(async move { b.revoke("w").await.expect("revoked") });
+    assert!(matches!(a.put(APP, "t/db", "x").await, Err(Error::Denied)));
+    a.audit.close().await;
+
+    let lines = world.audited("a");
+    let of = |event: &str| lines.iter().filter(|line| line["event"] == event).collect::<Vec<_>>();
+    assert_eq!((of("intent").len(), of("outcome").len()), (1, 1), "{lines:?}");
+    let outcome = of("outcome")[0];
+    assert_eq!((&outcome["decision"], &outcome["result"]), (&json!("deny"), &json!("denied")));
+    assert_eq!((&outcome["principal"], &outcome["path"]), (&json!(APP), &json!("t/db")));
 }

@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 use spike_core::SecretPath;
 use spike_store::{
     Batch, Call, Capabilities, Document, DocumentDrop, DocumentPut, Documents, Epochs, Found,
@@ -21,6 +22,8 @@ pub(super) struct Hostile {
     reads: Mutex<Edit<Vec<Found>>>,
     lists: Mutex<Edit<Listed>>,
     loads: Mutex<Edit<Vec<Document>>>,
+    /// What happens before the next commit.
+    meanwhile: Mutex<Option<BoxFuture<'static, ()>>>,
     /// How many commits and changes still lose their answer after they happened.
     lose_after: AtomicU32,
     /// How many of them still lose their answer before they happened.
@@ -35,6 +38,7 @@ impl Hostile {
             reads: Mutex::new(Box::new(|_| ())),
             lists: Mutex::new(Box::new(|_| ())),
             loads: Mutex::new(Box::new(|_| ())),
+            meanwhile: Mutex::default(),
             lose_after: AtomicU32::new(0),
             lose_before: AtomicU32::new(0),
         })
@@ -53,6 +57,11 @@ impl Hostile {
     /// Edits all documents that are loaded from here on.
     pub(super) fn edit_loads(&self, edit: impl Fn(&mut Seen<Vec<Document>>) + Send + 'static) {
         *self.loads.lock().expect("whole") = Box::new(edit);
+    }
+
+    /// This happens between the next commit's decision and the commit itself.
+    pub(super) fn meanwhile(&self, what: impl Future<Output = ()> + Send + 'static) {
+        *self.meanwhile.lock().expect("whole") = Some(Box::pin(what));
     }
 
     /// The next `after` writes happen and their answers get lost; before that, `before` writes get
@@ -84,6 +93,10 @@ impl Secrets for Hostile {
     }
 
     async fn commit(&self, call: &Call, batch: Batch) -> Result<Seen<Outcome>> {
+        let meanwhile = self.meanwhile.lock().expect("whole").take();
+        if let Some(what) = meanwhile {
+            what.await;
+        }
         if Self::loses(&self.lose_before) {
             return Err(StoreError::Ambiguous { source: None });
         }
