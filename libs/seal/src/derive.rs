@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::transcript::Transcript;
+use crate::transcript::{Transcript, length_of};
 
 /// HKDF-SHA-256 (RFC 5869) to `N` bytes.
 pub(crate) fn derive<const N: usize>(
@@ -24,6 +24,17 @@ pub(crate) fn derive<const N: usize>(
 /// HMAC-SHA-256 (RFC 2104) of a transcript.
 pub(crate) fn mac(key: &[u8; 32], message: &Transcript) -> [u8; 32] {
     keyed(key, message).finalize().into_bytes().into()
+}
+
+/// HMAC-SHA-256 of a transcript that goes on with `parts`. They may be secret: none of them is
+/// copied into a transcript's plain buffer.
+pub(crate) fn mac_with(key: &[u8; 32], start: &Transcript, parts: &[&[u8]]) -> [u8; 32] {
+    let mut hmac = keyed(key, start);
+    for part in parts {
+        hmac.update(&length_of(part));
+        hmac.update(part);
+    }
+    hmac.finalize().into_bytes().into()
 }
 
 /// Compares a MAC in constant time.

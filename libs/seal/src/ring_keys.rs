@@ -6,7 +6,7 @@ use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 use spike_core::ClusterId;
 
-use crate::{SealError, derive::mac, memory::Guarded, transcript::Transcript};
+use crate::{SealError, derive::mac_with, memory::Guarded, transcript::Transcript};
 
 /// What a key of the ring is for. A key is never used for anything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -107,13 +107,12 @@ impl RingKeys {
         self.cluster
     }
 
-    /// HMAC-SHA-256 of `parts` under the active index key.
+    /// HMAC-SHA-256 of `parts` under the active index key. No copy of a part is left behind.
     ///
     /// It changes when the index key is replaced.
     pub fn keyed_hash(&self, purpose: HashPurpose, parts: &[&[u8]]) -> [u8; 32] {
         let start = Transcript::of("hash").text(purpose.name()).bytes(&self.cluster.0);
-        let message = parts.iter().fold(start, |message, part| message.bytes(part));
-        mac(self.active(KeyPurpose::Index).bytes.expose(), &message)
+        mac_with(self.active(KeyPurpose::Index).bytes.expose(), &start, parts)
     }
 
     /// The Ed25519 seed that signs the audit chain, and its key id.

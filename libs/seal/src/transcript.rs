@@ -22,8 +22,7 @@ impl Transcript {
     }
 
     pub(crate) fn bytes(mut self, part: &[u8]) -> Self {
-        let length = u32::try_from(part.len()).expect("a part is a field, never 4 GiB");
-        self.0.extend_from_slice(&length.to_be_bytes());
+        self.0.extend_from_slice(&length_of(part));
         self.0.extend_from_slice(part);
         self
     }
@@ -40,6 +39,11 @@ impl Transcript {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// What stands before a part.
+pub(crate) fn length_of(part: &[u8]) -> [u8; 4] {
+    u32::try_from(part.len()).expect("a part is a field, never 4 GiB").to_be_bytes()
 }
 
 #[cfg(test)]

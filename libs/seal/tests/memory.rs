@@ -6,10 +6,11 @@ mod support;
 use std::{
     fs::File,
     io::{Read, Seek, SeekFrom},
+    sync::{Mutex, PoisonError},
 };
 
 use spike_core::ClusterId;
-use spike_seal::{Claim, RootKey, Shard, memory};
+use spike_seal::{Claim, HashPurpose, RootKey, Shard, memory};
 use support::{Fixed, quorum, rng};
 
 /// A secret as it is looked for: never in one piece, so that the search doesn't find itself.
@@ -60,10 +61,19 @@ fn copies(needle: &Needle) -> usize {
     found
 }
 
-/// A key that nobody else has: made in place, seen only through its mask.
-fn new_root(seed: u8) -> (RootKey, Needle) {
+/// Searches take turns: what one has just read would be found by another.
+static SEARCH: Mutex<()> = Mutex::new(());
+
+/// Thirty-two bytes that nobody else has.
+fn new_secret(seed: u8) -> (Vec<u8>, Needle) {
     let secret: Vec<u8> = (0..32u8).map(|i| i.wrapping_mul(37) ^ seed).collect();
     let needle = Needle::new(secret.as_slice().try_into().expect("32 bytes"));
+    (secret, needle)
+}
+
+/// A key that nobody else has: made in place, seen only through its mask.
+fn new_root(seed: u8) -> (RootKey, Needle) {
+    let (secret, needle) = new_secret(seed);
     let mut random = Fixed::new(secret);
     let root = RootKey::generate(&mut random);
     random.wipe();
@@ -71,10 +81,9 @@ fn new_root(seed: u8) -> (RootKey, Needle) {
 }
 
 /// The positive control is the first assertion: the search finds a key that is there.
-///
-/// One test, because tests run side by side in one memory.
 #[test]
 fn keys_leave_no_trace_in_memory_when_they_are_dropped() {
+    let _alone = SEARCH.lock().unwrap_or_else(PoisonError::into_inner);
     let (root, needle) = new_root(0x5C);
     assert_eq!(copies(&needle), 1, "the key lies once, on its own page");
 
@@ -94,6 +103,23 @@ fn keys_leave_no_trace_in_memory_when_they_are_dropped() {
     assert_eq!(copies(&needle), 0, "the root key");
     assert_eq!(copies(&shard), 0, "a shard");
     assert_eq!(copies(&seed), 0, "a ring key");
+}
+
+#[test]
+fn a_plaintext_leaves_no_copy_when_it_was_hashed() {
+    /// So long that the search's own buffer can't have come to lie over all of a copy.
+    const TIMES: usize = 3600;
+    let _alone = SEARCH.lock().unwrap_or_else(PoisonError::into_inner);
+    let (root, _) = new_root(0x33);
+    let claim = Claim::first(ClusterId([8; 16]), None, quorum(2, 3), 1);
+    let keys = claim.activate(&root, &mut rng(8)).open(&root).expect("its own root");
+
+    let (mut secret, needle) = new_secret(0xE1);
+    let plaintext = secret.repeat(TIMES);
+    secret.fill(0);
+    assert_eq!(copies(&needle), TIMES, "it lies where it was put");
+    keys.keyed_hash(HashPurpose::WriteDigest, &[b"put", &plaintext]);
+    assert_eq!(copies(&needle), TIMES);
 }
 
 /// `VmLck` of this process in KiB.

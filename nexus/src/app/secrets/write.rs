@@ -66,14 +66,21 @@ impl Write {
         let id = caller.id.as_str().as_bytes();
         let path = path.as_str().as_bytes();
         let nonce: [u8; 16] = rand::rng().random();
-        let (op, request): (&[u8], _) = match self {
-            Self::Put(plaintext) => (b"put", plaintext.clone()),
-            Self::Delete(numbers) => (b"delete", bytes_of(numbers)),
-            Self::Undelete(numbers) => (b"undelete", bytes_of(numbers)),
+        let versions;
+        let (op, request): (&[u8], &[u8]) = match self {
+            Self::Put(plaintext) => (b"put", plaintext),
+            Self::Delete(numbers) => {
+                versions = bytes_of(numbers);
+                (b"delete", &versions)
+            }
+            Self::Undelete(numbers) => {
+                versions = bytes_of(numbers);
+                (b"undelete", &versions)
+            }
         };
         WriteKey {
             scope: keys.keyed_hash(HashPurpose::WriteScope, &[id, op, path, &nonce]),
-            digest: keys.keyed_hash(HashPurpose::WriteDigest, &[op, path, &request]),
+            digest: keys.keyed_hash(HashPurpose::WriteDigest, &[op, path, request]),
         }
     }
 
@@ -109,8 +116,8 @@ impl Write {
     }
 }
 
-fn bytes_of(numbers: &[i64]) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(numbers.iter().flat_map(|number| number.to_be_bytes()).collect())
+fn bytes_of(numbers: &[i64]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
 }
 
 /// Seals a new version.
