@@ -66,4 +66,25 @@ async fn lite_mode_only_encrypts_and_survives_a_restart() {
     cluster.nexus.ready().await.expect("ready from its Keepers");
     let opened = post(&cluster, &lite, "/v1/cipher/decrypt", sealed.json()).await;
     is(&opened, 200, r#"{"plaintext":"aGVsbG8="}"#);
+    the_limit_is_the_same_in_both_directions(&cluster, &lite).await;
+}
+
+async fn the_limit_is_the_same_in_both_directions(cluster: &Cluster, lite: &Caller) {
+    let most = format!("{}AA==", "AAAA".repeat(21_845));
+    let sealed = post(cluster, lite, "/v1/cipher/encrypt", json!({ "plaintext": &most })).await;
+    assert_eq!(sealed.status, 200, "{}", sealed.text());
+    let opened = post(cluster, lite, "/v1/cipher/decrypt", sealed.json()).await;
+    assert!((opened.status, &opened.json()["plaintext"]) == (200, &json!(most)));
+    let beyond = json!({ "plaintext": "AAAA".repeat(21_846) });
+    assert_eq!(post(cluster, lite, "/v1/cipher/encrypt", beyond).await.status, 400);
+
+    let stream = async |path: &str, body: Vec<u8>| {
+        let url = format!("{}{path}", cluster.nexus_url());
+        lite.send("POST", &url, "application/octet-stream", body).await.expect("an answer")
+    };
+    let sealed = stream("/v1/cipher/encrypt", vec![0; 65_536]).await;
+    assert_eq!((sealed.status, sealed.body.len()), (200, 65_565));
+    let opened = stream("/v1/cipher/decrypt", sealed.body).await;
+    assert!((opened.status, opened.body) == (200, vec![0; 65_536]));
+    assert_eq!(stream("/v1/cipher/encrypt", vec![0; 65_537]).await.status, 400);
 }

@@ -37,7 +37,7 @@ use crate::keys::{Keys, Reason};
 pub struct Bounds {
     /// How many versions of a path are kept.
     pub max_versions: u32,
-    /// The most bytes that are encrypted, or decrypted, in one call.
+    /// The most bytes that are encrypted in one call, and the most that decrypting one gives.
     pub max_ciphertext: usize,
 }
 

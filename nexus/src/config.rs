@@ -135,10 +135,14 @@ fn recipients(env: &mut Env) -> Vec<String> {
     Vec::new()
 }
 
+/// A ciphertext must fit a request, which is at most a MiB, also as JSON, a third longer: what can
+/// be encrypted can be decrypted.
+const MOST_PLAINTEXT: u64 = 750 << 10;
+
 fn bounds(env: &mut Env) -> Bounds {
     let most = u64::from(MAX_VERSIONS_LIMIT);
     let versions = env.number("SPIKE_NEXUS_MAX_SECRET_VERSIONS", 10, 1, most);
-    let bytes = env.number("SPIKE_NEXUS_CRYPTO_MAX_CIPHERTEXT_SIZE", 65_536, 1, 1 << 20);
+    let bytes = env.number("SPIKE_NEXUS_CRYPTO_MAX_CIPHERTEXT_SIZE", 65_536, 1, MOST_PLAINTEXT);
     Bounds {
         max_versions: u32::try_from(versions).expect("at most MAX_VERSIONS_LIMIT"),
         max_ciphertext: usize::try_from(bytes).expect("at most a MiB"),

@@ -33,6 +33,11 @@ pub struct CipherText {
     pub ciphertext: Vec<u8>,
 }
 
+impl CipherText {
+    /// How much longer `ciphertext` is than what was encrypted.
+    pub const TAG: usize = aead::TAG;
+}
+
 impl RingKeys {
     /// Encrypts a caller's text.
     ///

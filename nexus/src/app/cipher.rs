@@ -78,7 +78,8 @@ impl App {
         nonce: &[u8],
         ciphertext: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>> {
-        self.fits(ciphertext.len())?;
+        // Whatever was encrypted can be decrypted: the tag doesn't count.
+        self.fits(ciphertext.len().saturating_sub(CipherText::TAG))?;
         standing.known.unsealed.keys.decrypt(version, nonce, ciphertext).map_err(
             |error| match error {
                 SealError::Undecryptable => Error::Undecryptable,

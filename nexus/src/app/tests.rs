@@ -1,6 +1,7 @@
 //! Use cases over a store in memory, with real keys and a real audit.
 
 mod audit;
+mod cipher;
 mod hostile;
 mod lost_answers;
 mod races;
