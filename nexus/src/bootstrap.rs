@@ -41,10 +41,35 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
 fn own_file(sink: Sink) -> Sink {
     match sink {
         Sink::File { path, sync } => {
-            let mut name = path.into_os_string();
+            let mut name = path.file_stem().unwrap_or_default().to_owned();
             name.push(".bootstrap");
-            Sink::File { path: name.into(), sync }
+            if let Some(extension) = path.extension() {
+                name.push(".");
+                name.push(extension);
+            }
+            Sink::File { path: path.with_file_name(name), sync }
         }
         Sink::Stdout => Sink::Stdout,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use spike_audit::Sync;
+
+    use super::*;
+
+    #[test]
+    fn its_audit_file_lies_beside_that_of_nexus_and_has_the_same_extension() {
+        for (nexus, own) in [
+            ("/a/audit/nexus-0.jsonl", "/a/audit/nexus-0.bootstrap.jsonl"),
+            ("/a.d/audit", "/a.d/audit.bootstrap"),
+        ] {
+            let sink = own_file(Sink::File { path: nexus.into(), sync: Sync::Group });
+            let Sink::File { path, .. } = sink else { panic!("a file stays a file: {sink:?}") };
+            assert_eq!(path, Path::new(own));
+        }
     }
 }
