@@ -160,7 +160,7 @@ impl Problems {
                 "spec.shamir.threshold ({threshold}) must not exceed spec.shamir.shares ({shares})"
             )
         });
-        let redundant = shares > threshold || shamir.allow_no_redundancy == Some(true);
+        let redundant = shares != threshold || shamir.allow_no_redundancy == Some(true);
         self.require(redundant, "spec.shamir", || {
             "with shares == threshold one lost Keeper makes the root key unrecoverable without \
              recovery shards; set allowNoRedundancy: true to accept that"
