@@ -128,8 +128,8 @@ impl Cluster {
         let programs = futures::future::join_all(programs).await;
         let people = self.people.lock().await;
         let served = people.iter().map(|(name, id)| Served::new(&self.home, name, id));
-        let environment = self.plan.client_env(std::path::Path::new(""));
-        let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let environment =
+            self.plan.client_env().into_iter().map(|(name, value)| (name.to_owned(), value));
         Status {
             name: self.plan.cluster.name.clone(),
             pid: std::process::id(),

@@ -67,10 +67,10 @@ impl Plan {
         self.programs.iter().filter(move |program| program.kind == kind)
     }
 
-    /// What a client must know, as variables.
-    pub(super) fn client_env(&self, socket: &Path) -> Vec<(&'static str, String)> {
+    /// What a client must know besides its socket, as variables.
+    pub(super) fn client_env(&self) -> Vec<(&'static str, String)> {
         let url = self.of(Kind::Nexus).next().map(Program::url).unwrap_or_default();
-        let mut env = identity_env(&self.cluster.trust_domain, socket);
+        let mut env = trust_env(&self.cluster.trust_domain);
         env.push(("SPIKE_NEXUS_API_URL", url));
         env
     }
@@ -179,11 +179,14 @@ impl Planner<'_> {
         });
         let (log, audit) = (self.home.log_of(&name), self.home.audit_of(&name));
         let socket = self.home.socket_of(&name);
-        let mut env = identity_env(&self.cluster.trust_domain, &socket);
+        let mut env = trust_env(&self.cluster.trust_domain);
         env.extend([
             ("SPIKE_AUDIT", format!("file:{}", audit.display())),
             ("SPIKE_SYSTEM_LOG_LEVEL", self.cluster.log_level.to_string()),
         ]);
+            ("SPIFFE_ENDPOINT_SOCKET", format!("unix://{}", socket.display())),
+            // As in a pod: the audit log names its writer as everything else here does.
+            ("HOSTNAME", name.clone()),
         let id = self.id(role, Some(&name));
         Program { name, kind, binary, args: vec!["serve"], env, id, port, log, audit }
     }
@@ -209,13 +212,10 @@ impl Planner<'_> {
     }
 }
 
-/// Who a program is, and whom it believes. No `SPIKE_INSTANCE`: the cluster has the development
-/// authority's trust domain to itself, and stock SPIKE clients know no instances.
-fn identity_env(trust_domain: &str, socket: &Path) -> Vec<(&'static str, String)> {
-    let mut env = vec![
-        ("SPIKE_IDENTITY", "workload-api".to_owned()),
-        ("SPIFFE_ENDPOINT_SOCKET", format!("unix://{}", socket.display())),
-    ];
+/// Where an identity comes from, and whom to believe. No `SPIKE_INSTANCE`: the cluster has the
+/// development authority's trust domain to itself, and stock SPIKE clients know no instances.
+fn trust_env(trust_domain: &str) -> Vec<(&'static str, String)> {
+    let mut env = vec![("SPIKE_IDENTITY", "workload-api".to_owned())];
     let roots = [
         "SPIKE_TRUST_ROOT_NEXUS",
         "SPIKE_TRUST_ROOT_KEEPER",
