@@ -251,3 +251,4 @@ fn the_demo_holds_and_fails_without_any_one_program() {
     let (_, reported) = demo_without("spike");
     assert!(!reported, "make looks for the report: a program that does nothing writes none");
 }
+        assert!(audit.contains(&format!(r#""replica":"{name}""#)), "{name}: {audit}");

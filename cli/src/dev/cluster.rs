@@ -217,6 +217,7 @@ fn said(result: Result<(), String>) -> Response {
     result.map_or_else(|why| Response::Refused { why }, |()| Response::Done)
 }
 
+        shard: program.shard,
 fn no_identity(error: impl std::fmt::Display) -> CliError {
     CliError::other(
         format!("the development authority: {error}"),

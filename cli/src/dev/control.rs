@@ -80,6 +80,9 @@ pub(super) struct ProgramStatus {
 /// An identity that is served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Served {
+    /// The index of the shard that a Keeper holds, under which `spike status` lists it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) shard: Option<u8>,
     pub(super) name: String,
     pub(super) id: SpiffeIdText,
     pub(super) socket: String,

@@ -45,6 +45,8 @@ pub(super) struct Program {
     pub(super) args: Vec<&'static str>,
     pub(super) env: Vec<(&'static str, String)>,
     pub(super) id: SpiffeId,
+    /// Which shard a Keeper holds.
+    pub(super) shard: Option<u8>,
     /// Where its API is; the probes are on the next port.
     pub(super) port: u16,
     pub(super) log: PathBuf,
@@ -139,6 +141,7 @@ impl Planner<'_> {
         let name = format!("keeper-{ordinal}");
         let port = KEEPER_PORT + self.port_offset + 2 * u16::from(ordinal);
         let mut program = self.program(Kind::Keeper, Role::Keeper, name, port);
+        program.shard = Some(ordinal + 1);
         program.env.extend([
             ("SPIKE_KEEPER_TLS_PORT", format!("127.0.0.1:{port}")),
             ("SPIKE_KEEPER_PROBE_PORT", format!("127.0.0.1:{}", port + 1)),
@@ -188,7 +191,7 @@ impl Planner<'_> {
             // As in a pod: the audit log names its writer as everything else here does.
             ("HOSTNAME", name.clone()),
         let id = self.id(role, Some(&name));
-        Program { name, kind, binary, args: vec!["serve"], env, id, port, log, audit }
+        Program { name, kind, binary, args: vec!["serve"], env, id, shard: None, port, log, audit }
     }
 
     /// What `serve` and `bootstrap` must agree on.
@@ -260,6 +263,8 @@ mod tests {
             assert_eq!(variable(program, "SPIKE_NEXUS_STORE_URL"), Some(url));
         }
         assert_eq!(variable(&plan.programs[2], "SPIKE_KEEPER_INDEX"), Some("3"));
+        assert_eq!(plan.programs[2].shard, Some(3));
+        assert_eq!(variable(&plan.programs[2], "HOSTNAME"), Some("keeper-2"));
         assert!(plan.programs.iter().all(|program| variable(program, "SPIKE_INSTANCE").is_none()));
     }
 

@@ -57,7 +57,9 @@ fn line(program: &ProgramStatus, paint: Paint) -> String {
         1 => ", restarted once".to_owned(),
         n => format!(", restarted {n} times"),
     };
-    format!("  {:<12} {:<24} pid {pid:<8} {state}{restarts}\n", program.name, program.url)
+    let shard = program.shard.map_or(String::new(), |shard| format!("shard {shard}"));
+    let ProgramStatus { name, url, .. } = program;
+    format!("  {name:<12} {shard:<9} {url:<24} pid {pid:<8} {state}{restarts}\n")
 }
 
 #[cfg(test)]
@@ -67,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_status_is_one_line_per_program_and_identity() {
-        let program = |name: &str, pid, restarts, reason: &str| ProgramStatus {
+        let program = |name: &str, shard, pid, restarts, reason: &str| ProgramStatus {
             name: name.to_owned(),
             pid,
             restarts,
@@ -75,6 +77,7 @@ mod tests {
             reason: reason.to_owned(),
             url: "https://127.0.0.1:8553".to_owned(),
             log: String::new(),
+            shard,
             audit: String::new(),
         };
         let status = Status {
@@ -84,8 +87,8 @@ mod tests {
             trust_domain: "spike.ist".to_owned(),
             started: true,
             programs: vec![
-                program("keeper-0", Some(12), 1, ""),
-                program("nexus-0", None, 3, "it doesn't answer"),
+                program("keeper-0", Some(1), Some(12), 1, ""),
+                program("nexus-0", None, None, 3, "it doesn't answer"),
             ],
             identities: vec![Served {
                 name: "superuser".to_owned(),
@@ -95,8 +98,8 @@ mod tests {
             environment: Vec::new(),
         };
         let text = "quickstart in /x/.spike (process 7)\n\n  \
-            keeper-0     https://127.0.0.1:8553   pid 12       ready, restarted once\n  \
-            nexus-0      https://127.0.0.1:8553   pid -        it doesn't answer, restarted 3 times\n\
+            keeper-0     shard 1   https://127.0.0.1:8553   pid 12       ready, restarted once\n  \
+            nexus-0                https://127.0.0.1:8553   pid -        it doesn't answer, restarted 3 times\n\
             \nidentities\n  superuser    spiffe://spike.ist/x\n";
         assert_eq!(render(&status, Paint::PLAIN), text);
     }
