@@ -115,8 +115,9 @@ mod tests {
             let shown =
                 command.get_after_help().is_some_and(|help| help.to_string().contains("xamples:"));
             assert!(shown || command.is_hide_set(), "{path}");
-            let own = command.get_subcommands().filter(|sub| sub.get_name() != "dev");
-            own.for_each(|sub| look(sub, &format!("{path} {}", sub.get_name())));
+            for sub in command.get_subcommands() {
+                look(sub, &format!("{path} {}", sub.get_name()));
+            }
         }
         look(&Args::command(), "spike");
     }

@@ -125,7 +125,8 @@ fn a_killed_supervisor_leaves_nothing_running_and_the_next_start_has_the_secrets
     kill(*pids.last().unwrap(), Signal::KILL);
     gone_within(&pids, Duration::from_secs(5));
 
-    laptop.up(&[], 0);
+    let again = laptop.up(&[], 0);
+    assert!(again.contains("DEVELOPMENT ONLY: 3 recovery shards lie in plain files"), "{again}");
     let got = laptop.shell("superuser", "secret get tenants/acme/db user");
     assert_eq!(said(&got).trim(), "root", "restored from the recovery shards");
     let pids = laptop.pids();
@@ -133,6 +134,69 @@ fn a_killed_supervisor_leaves_nothing_running_and_the_next_start_has_the_secrets
     gone_within(&pids, Duration::from_secs(1));
     laptop.dev(&["stop"], 0);
     laptop.dev(&["status"], 6);
+}
+
+#[test]
+fn without_its_recovery_shards_a_cluster_waits_sealed_until_people_bring_them() {
+    let laptop = Laptop::new();
+    laptop.up(&[], 0);
+    let put = laptop.shell("superuser", "secret put tenants/acme/db user=root");
+    assert!(put.status.success(), "{}", said(&put));
+    laptop.dev(&["stop"], 0);
+    let (recovery, away) = (laptop.dir().join("recovery"), laptop.temp.path().join("away"));
+    fs::rename(&recovery, &away).unwrap();
+
+    let sealed = laptop.up(&[], 6);
+    assert!(sealed.contains("the cluster runs, but sealed"), "{sealed}");
+    assert!(sealed.contains("spike dev env --role restore"), "{sealed}");
+    assert_eq!(laptop.status()["sealed"], true);
+    let shard = |n: u8| away.join(format!("spike.recovery.{n}.txt")).display().to_string();
+    let line = format!("operator restore {} {}", shard(1), shard(3));
+    let restored = laptop.shell("restore", &line);
+    assert!(restored.status.success(), "{}", said(&restored));
+
+    let end = Instant::now() + Duration::from_mins(1);
+    while laptop.status()["started"] != true {
+        assert!(Instant::now() < end, "it doesn't go on: {}", laptop.status());
+        sleep(Duration::from_millis(100));
+    }
+    assert_eq!(laptop.status()["sealed"], false);
+    let got = laptop.shell("superuser", "secret get tenants/acme/db user");
+    assert_eq!(said(&got).trim(), "root");
+    assert_eq!(fs::read_dir(&recovery).unwrap().count(), 3, "for the next start");
+
+    laptop.dev(&["stop"], 0);
+    fs::remove_dir_all(laptop.dir().join("data")).unwrap();
+    let gone = laptop.up(&[], 5);
+    assert!(gone.contains("has the recovery shards of a store that is gone"), "{gone}");
+}
+
+#[test]
+fn a_cluster_in_memory_says_that_nothing_is_kept() {
+    let laptop = Laptop::new();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/samples/quickstart.yaml");
+    let manifest = fs::read_to_string(sample).unwrap().replace("sqlite: {}", "memory: {}");
+    let file = laptop.temp.path().join("memory.yaml");
+    fs::write(&file, manifest).unwrap();
+    let up = laptop.up(&["-f", file.to_str().unwrap()], 0);
+    assert!(up.contains("DEVELOPMENT ONLY: secrets are in memory alone"), "{up}");
+    let log = fs::read_to_string(laptop.dir().join("logs/dev.log")).unwrap();
+    assert!(log.contains("1 program runs"), "{log}");
+}
+
+#[test]
+fn an_environment_that_is_not_there_leaves_none_to_the_next_command() {
+    let laptop = Laptop::new();
+    let spike = laptop.spike.display();
+    let script = format!(
+        "SPIFFE_ENDPOINT_SOCKET=unix:///of/before; SPIKE_NEXUS_API_URL=https://before
+        eval \"$({spike} dev env --dir {})\" && exit 9
+        echo \"[$SPIFFE_ENDPOINT_SOCKET$SPIKE_NEXUS_API_URL]\"",
+        laptop.dir().display()
+    );
+    let out = Command::new("sh").args(["-c", &script]).output().unwrap();
+    assert_eq!(out.status.code(), Some(0), "{}", said(&out));
+    assert_eq!(String::from_utf8_lossy(&out.stdout), "[]\n");
 }
 
 #[test]
@@ -152,6 +216,7 @@ fn a_busy_port_is_named_with_who_has_it() {
     let refused = laptop.up(&[], 5);
     let expected = format!("port {port} of keeper-1 is busy: process {} ", std::process::id());
     assert!(refused.contains(&expected), "{refused}");
+    assert!(refused.contains("--port-offset"), "{refused}");
 }
 
 #[test]
@@ -159,6 +224,14 @@ fn an_added_identity_is_served_at_once_and_after_the_next_start() {
     let laptop = Laptop::new();
     laptop.up(&[], 0);
     laptop.dev(&["identity", "add", "billing", "spiffe://spike.ist/workload/billing"], 0);
+    laptop.dev(&["identity", "add", "billing", "spiffe://spike.ist/workload/billing"], 0);
+    let other = ["identity", "add", "billing", "spiffe://spike.ist/workload/other"];
+    let taken = laptop.dev(&other, 5);
+    assert!(taken.contains("billing is spiffe://spike.ist/workload/billing already"), "{taken}");
+    laptop.dev(&["identity", "add", "keeper-0", "spiffe://spike.ist/workload/x"], 5);
+    laptop.dev(&["identity", "remove", "superuser"], 5);
+    laptop.dev(&["identity", "remove", "nobody"], 4);
+    assert!(!laptop.status().to_string().contains("unix://"), "a socket is its identity's");
     let foreign = laptop.dev(&["identity", "add", "thief", "spiffe://evil.ist/x"], 1);
     assert!(foreign.contains("spiffe://evil.ist/x"), "{foreign}");
     assert_eq!(laptop.shell("billing", "secret get a/b").status.code(), Some(3), "known, denied");
@@ -199,6 +272,7 @@ fn what_dies_is_started_again_and_ctrl_c_stops_all_in_order() {
     for name in ["keeper-0", "nexus-0"] {
         let audit = fs::read_to_string(laptop.dir().join(format!("audit/{name}.jsonl"))).unwrap();
         assert!(audit.contains(r#""event":"stopped""#), "{name} was drained: {audit}");
+        assert!(audit.contains(&format!(r#""replica":"{name}""#)), "{name}: {audit}");
     }
 }
 
@@ -251,4 +325,3 @@ fn the_demo_holds_and_fails_without_any_one_program() {
     let (_, reported) = demo_without("spike");
     assert!(!reported, "make looks for the report: a program that does nothing writes none");
 }
-        assert!(audit.contains(&format!(r#""replica":"{name}""#)), "{name}: {audit}");

@@ -7,7 +7,12 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{checks, console::Console, control, launch, up};
+use super::{
+    caution, checks,
+    console::Console,
+    control, launch,
+    up::{self, Prepared},
+};
 use crate::error::{CliError, Exit};
 
 /// Longer than every wait of a start together.
@@ -18,7 +23,7 @@ const ASK_EVERY: Duration = Duration::from_millis(100);
 /// Starts the cluster in the background and returns once it serves.
 pub(super) async fn start(args: &up::Args) -> Result<(), CliError> {
     // The same refusals as in the foreground, told here and not in a log. The lock goes with this.
-    let home = args.prepare()?.home;
+    let Prepared { home, plan, .. } = args.prepare()?;
     let log = home.log_of("dev");
     launch::rotate_log(&log).map_err(|e| checks::file("begin", &log, &e))?;
     let mut child = spawn(args, &log)?;
@@ -32,8 +37,11 @@ pub(super) async fn start(args: &up::Args) -> Result<(), CliError> {
                 format!("See {}.", log.display()),
             ));
         }
-        if control::status(&home).await.is_ok_and(|status| status.started) {
-            break;
+        match control::status(&home).await {
+            Ok(status) if status.started => break,
+            // It goes on waiting; whoever started it is told, and a script isn't told all is well.
+            Ok(status) if status.sealed => return Err(caution::sealed(&home)),
+            _ => {}
         }
         if Instant::now() >= deadline {
             // Dropping the child would leave it; a half-started cluster helps nobody.
@@ -49,6 +57,7 @@ pub(super) async fn start(args: &up::Args) -> Result<(), CliError> {
     let dir = home.root().display();
     let console = Console::from_process();
     console.done(format_args!("the cluster runs in the background, in {dir}"));
+    caution::tell(&plan, &home, console);
     console.note(format_args!("  eval \"$(spike dev env --dir {dir})\""));
     console.note(format_args!("  spike dev stop --dir {dir}"));
     Ok(())

@@ -6,6 +6,7 @@ use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
+    caution,
     cluster::Cluster,
     console::Console,
     launch::{self, last_words},
@@ -20,6 +21,9 @@ use crate::error::{CliError, Exit};
 /// a busy laptop needs a few seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a Nexus with data may take to be ready before its key is taken for lost.
+const UNSEALING: Duration = Duration::from_secs(10);
+
 /// How often a program is asked.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 
@@ -31,7 +35,11 @@ pub(super) async fn bring_up(cluster: &Cluster, console: Console) -> Result<(), 
     for supervised in &cluster.programs {
         until(supervised, Answer::is_alive, "no answer").await?;
     }
-    console.done(format_args!("{} programs run", cluster.programs.len()));
+    let running = match cluster.programs.len() {
+        1 => "1 program runs".to_owned(),
+        n => format!("{n} programs run"),
+    };
+    console.done(running);
     if cluster.plan.of(Kind::Keeper).next().is_some() {
         give_keys(cluster, console).await?;
     }
@@ -54,17 +62,42 @@ async fn give_keys(cluster: &Cluster, console: Console) -> Result<(), CliError> 
     if let Some(bootstrap) = &cluster.plan.bootstrap {
         run_once(bootstrap).await?;
     }
-    for nexus in cluster.programs.iter().filter(|s| s.program.kind == Kind::Nexus) {
-        until(nexus, |answer| *answer == Answer::Ready, "still without its key").await?;
+    // A first start that was interrupted leaves data too, but its key was made just now.
+    let known = !cluster.had_data || timeout(UNSEALING, unsealed(cluster)).await.is_ok();
+    if known {
+        for nexus in of_nexus(cluster) {
+            until(nexus, |answer| *answer == Answer::Ready, "still without its key").await?;
+        }
+    } else {
+        wait_for_people(cluster, console).await;
     }
-    let count = shards::save(&cluster.client("recover").await?.nexus, &recovery).await?;
-    console.done(format_args!("a root key is made, and split between the Keepers"));
-    console.warn(format_args!(
-        "DEVELOPMENT ONLY: {count} recovery shards lie in plain files in {}: whoever reads them has \
-         every secret",
-        recovery.display()
-    ));
+    shards::save(&cluster.client("recover").await?.nexus, &recovery).await?;
+    console.done(if known {
+        "a root key is made, and split between the Keepers"
+    } else {
+        "the root key is restored, and recovery/ has its shards again"
+    });
     Ok(())
+}
+
+/// Waits, as long as it takes, until someone who has recovery shards gives Nexus its key.
+async fn wait_for_people(cluster: &Cluster, console: Console) {
+    console.tell(&caution::sealed(&cluster.home));
+    cluster.sealed.store(true, Relaxed);
+    unsealed(cluster).await;
+    cluster.sealed.store(false, Relaxed);
+}
+
+async fn unsealed(cluster: &Cluster) {
+    for nexus in of_nexus(cluster) {
+        while probe::ask(nexus.program.probe_port()).await != Answer::Ready {
+            sleep(ASK_EVERY).await;
+        }
+    }
+}
+
+fn of_nexus(cluster: &Cluster) -> impl Iterator<Item = &Supervised> {
+    cluster.programs.iter().filter(|supervised| supervised.program.kind == Kind::Nexus)
 }
 
 /// Waits for an answer. A program that ended before it gave one ends the wait.

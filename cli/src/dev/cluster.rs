@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use spike_authority::dev::Authority;
+use spike_authority::dev::{Authority, AuthorityError};
 use spike_client::NexusClient;
 use spike_core::{Roles, SpiffeId, TrustRoots};
 use spike_identity::{Identity, Source, Wanted};
@@ -22,7 +22,7 @@ use tokio_util::{
 
 use super::{
     checks,
-    control::{self, ProgramStatus, Request, Response, Served, Status},
+    control::{self, ProgramStatus, Refusal, Request, Response, Served, Status},
     home::{self, Home},
     plan::{Kind, Plan},
     probe::{self, Answer},
@@ -39,6 +39,10 @@ pub(super) struct Cluster {
     pub(super) home: Home,
     pub(super) programs: Vec<Supervised>,
     pub(super) started: AtomicBool,
+    /// Nexus waits for recovery shards that only people have.
+    pub(super) sealed: AtomicBool,
+    /// There was a store before this run, and with it most likely a root key.
+    pub(super) had_data: bool,
     pub(super) stop: CancellationToken,
     authority: Authority,
     /// Identities by name. A lock over an await: adding one is one step, file and socket.
@@ -70,8 +74,9 @@ impl Cluster {
         }
         let programs = plan.programs.iter().cloned().map(Supervised::new).collect();
         let people = Mutex::new(people);
-        let started = AtomicBool::new(false);
-        Ok(Self { plan, home, programs, started, stop, authority, people })
+        let (started, sealed) = (AtomicBool::new(false), AtomicBool::new(false));
+        let had_data = home.database().exists();
+        Ok(Self { plan, home, programs, started, sealed, had_data, stop, authority, people })
     }
 
     /// A client under the identity of that name.
@@ -136,30 +141,39 @@ impl Cluster {
             dir: self.home.root().display().to_string(),
             trust_domain: self.plan.cluster.trust_domain.clone(),
             started: self.started.load(Relaxed),
+            sealed: self.sealed.load(Relaxed),
             programs,
             identities: served.collect(),
             environment: environment.collect(),
         }
     }
 
-    async fn add_identity(&self, name: &str, id: &str) -> Result<(), String> {
-        let id: SpiffeId = id.parse().map_err(|error| format!("{id}: {error}"))?;
+    async fn add_identity(&self, name: &str, id: &str) -> Result<(), (Refusal, String)> {
+        let id: SpiffeId = id.parse().map_err(|error| wrong(format!("{id}: {error}")))?;
         let mut people = self.people.lock().await;
-        self.authority.serve(name, id.clone()).await.map_err(|error| error.to_string())?;
+        match people.get(name) {
+            Some(served) if *served == id => return Ok(()),
+            Some(served) => return Err((Refusal::Taken, format!("{name} is {served} already"))),
+            None => {}
+        }
+        self.authority.serve(name, id.clone()).await.map_err(|error| match error {
+            AuthorityError::Taken(_) => (Refusal::Taken, error.to_string()),
+            error => wrong(error),
+        })?;
         people.insert(name.to_owned(), id);
-        self.keep_added(&people).map_err(|error| error.to_string())
+        self.keep_added(&people).map_err(wrong)
     }
 
-    async fn remove_identity(&self, name: &str) -> Result<(), String> {
+    async fn remove_identity(&self, name: &str) -> Result<(), (Refusal, String)> {
         let mut people = self.people.lock().await;
         if self.plan.people.iter().any(|(own, _)| own == name) {
-            return Err(format!("{name} belongs to the cluster"));
+            return Err((Refusal::Taken, format!("{name} belongs to the cluster")));
         }
         if people.remove(name).is_none() {
-            return Err(format!("there is no identity {name:?}"));
+            return Err((Refusal::Missing, format!("there is no identity {name:?}")));
         }
         self.authority.remove(name).await;
-        self.keep_added(&people).map_err(|error| error.to_string())
+        self.keep_added(&people).map_err(wrong)
     }
 
     /// Remembers added identities for the next start.
@@ -203,6 +217,7 @@ async fn status_of(supervised: &Supervised) -> ProgramStatus {
     };
     ProgramStatus {
         name: program.name.clone(),
+        shard: program.shard,
         pid: state.pid,
         restarts: state.restarts,
         ready: answer == Answer::Ready,
@@ -213,11 +228,14 @@ async fn status_of(supervised: &Supervised) -> ProgramStatus {
     }
 }
 
-fn said(result: Result<(), String>) -> Response {
-    result.map_or_else(|why| Response::Refused { why }, |()| Response::Done)
+fn said(result: Result<(), (Refusal, String)>) -> Response {
+    result.map_or_else(|(refusal, why)| Response::Refused { refusal, why }, |()| Response::Done)
 }
 
-        shard: program.shard,
+fn wrong(error: impl std::fmt::Display) -> (Refusal, String) {
+    (Refusal::Wrong, error.to_string())
+}
+
 fn no_identity(error: impl std::fmt::Display) -> CliError {
     CliError::other(
         format!("the development authority: {error}"),

@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, io::Write};
 
-use crate::output::Paint;
+use crate::{error::CliError, output::Paint};
 
 /// Says what happens, on standard error: standard output is for answers.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,14 @@ impl Console {
     /// Something happened that nobody asked for.
     pub(super) fn warn(self, what: impl Display) {
         self.line(&self.paint.bad("!"), &what);
+    }
+
+    /// Something that keeps the cluster from working, and what to do now.
+    pub(super) fn tell(self, error: &CliError) {
+        self.warn(error);
+        if let CliError::Told { next, .. } = error {
+            next.lines().for_each(|line| self.note(line));
+        }
     }
 
     /// Something to know.

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{checks, home::Home};
-use crate::error::CliError;
+use crate::error::{CliError, Exit};
 
 /// A status asks every program's probe, so it may take a few seconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,7 +40,19 @@ pub(super) enum Request {
 pub(super) enum Response {
     Status(Box<Status>),
     Done,
-    Refused { why: String },
+    Refused { refusal: Refusal, why: String },
+}
+
+/// Why something asked for isn't done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Refusal {
+    /// It can't be done.
+    Wrong,
+    /// What it is about isn't there.
+    Missing,
+    /// What is there is in its way.
+    Taken,
 }
 
 /// What runs.
@@ -54,6 +66,9 @@ pub(super) struct Status {
     pub(super) trust_domain: String,
     /// The first start is over: there is a key, and every program was ready.
     pub(super) started: bool,
+    /// Nexus waits for recovery shards that only people have.
+    #[serde(default)]
+    pub(super) sealed: bool,
     pub(super) programs: Vec<ProgramStatus>,
     pub(super) identities: Vec<Served>,
     /// The environment of a client, without an identity.
@@ -65,6 +80,9 @@ pub(super) struct Status {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ProgramStatus {
     pub(super) name: String,
+    /// The index of the shard that a Keeper holds, under which `spike status` lists it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) shard: Option<u8>,
     /// None while it is being started again.
     pub(super) pid: Option<u32>,
     pub(super) restarts: u32,
@@ -80,9 +98,6 @@ pub(super) struct ProgramStatus {
 /// An identity that is served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Served {
-    /// The index of the shard that a Keeper holds, under which `spike status` lists it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) shard: Option<u8>,
     pub(super) name: String,
     pub(super) id: SpiffeIdText,
     pub(super) socket: String,
@@ -139,9 +154,21 @@ pub(super) async fn status(home: &Home) -> Result<Status, CliError> {
 pub(super) async fn tell(home: &Home, request: &Request) -> Result<(), CliError> {
     match ask(home, request).await? {
         Response::Done => Ok(()),
-        Response::Refused { why } => Err(CliError::other(why, "Correct it, then run it again.")),
+        Response::Refused { refusal, why } => Err(refused(refusal, why)),
         other @ Response::Status(_) => Err(surprise(&other)),
     }
+}
+
+fn refused(refusal: Refusal, why: String) -> CliError {
+    let (exit, next) = match refusal {
+        Refusal::Wrong => (Exit::Other, "Correct it, then run it again."),
+        Refusal::Missing => (Exit::Missing, "See which there are: `spike dev identity list`."),
+        Refusal::Taken => (
+            Exit::Conflict,
+            "Choose another name, or remove what you added: `spike dev identity remove`.",
+        ),
+    };
+    CliError::new(exit, why, next)
 }
 
 fn surprise(response: &Response) -> CliError {

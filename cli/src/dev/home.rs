@@ -80,6 +80,7 @@ impl Home {
 
     /// Makes the directory and takes it; refuses one that is in use or that is something else.
     pub(super) fn take(&self) -> Result<Locked, CliError> {
+        self.refuse_unaddressable()?;
         self.refuse_long_path()?;
         self.refuse_foreign()?;
         for dir in ["", "logs", "data", "audit", "recovery", "identity"] {
@@ -150,6 +151,19 @@ impl Home {
         ))
     }
 
+    /// Sockets and the store are named by URIs, which stock clients read each in its own way: only
+    /// what means itself to all of them will do.
+    fn refuse_unaddressable(&self) -> Result<(), CliError> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/+@,:=".contains(c);
+        let Some(other) = self.root.to_string_lossy().chars().find(|c| !plain(*c)) else {
+            return Ok(());
+        };
+        Err(CliError::usage(
+            format!("{} has a {other:?}, which addresses can't have", self.root.display()),
+            "Choose a --dir of ASCII letters, digits and -._~/+@,:= only, such as /tmp/spike.",
+        ))
+    }
+
     fn refuse_long_path(&self) -> Result<(), CliError> {
         let longest = self.socket_of(&"x".repeat(MAX_NAME)).as_os_str().len();
         if longest <= MAX_SOCKET_PATH {
@@ -217,6 +231,18 @@ mod tests {
         let home = Home::at(temp.path()).expect("absolute");
         assert!(home.take().expect_err("refused").to_string().contains("not empty"));
         assert_eq!(fs::read_dir(temp.path()).expect("there").count(), 1);
+    }
+
+    #[test]
+    fn a_path_that_no_address_can_have_is_refused_and_names_the_character() {
+        let temp = tempfile::tempdir().expect("a directory");
+        for (name, told) in [("my cluster", "' '"), ("für", "'ü'"), ("a#b", "'#'"), ("50%", "'%'")]
+        {
+            let home = Home::at(&temp.path().join(name)).expect("absolute");
+            let refused = home.take().expect_err("refused").to_string();
+            assert!(refused.contains(told), "{refused}");
+            assert!(!home.root().exists(), "{refused}");
+        }
     }
 
     #[test]

@@ -10,9 +10,29 @@ use super::{
 };
 use crate::{error::CliError, output};
 
+/// Of the group's help.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  spike dev identity add web spiffe://spike.ist/acme/web
+  eval \"$(spike dev env --role web)\"
+  spike dev identity remove web";
+
+const ADD_EXAMPLES: &str = "\
+Examples:
+  spike dev identity add web spiffe://spike.ist/acme/web";
+
+const REMOVE_EXAMPLES: &str = "\
+Examples:
+  spike dev identity remove web";
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  spike dev identity list";
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Serve an identity on a socket of its own.
+    #[command(after_help = ADD_EXAMPLES)]
     Add {
         /// The socket's name: letters, digits, dashes and dots.
         name: String,
@@ -22,6 +42,7 @@ pub(super) enum Command {
         place: Place,
     },
     /// Serve it no more; what it was given stays valid for minutes.
+    #[command(after_help = REMOVE_EXAMPLES)]
     Remove {
         /// The socket's name.
         name: String,
@@ -29,6 +50,7 @@ pub(super) enum Command {
         place: Place,
     },
     /// List names and SPIFFE IDs.
+    #[command(after_help = LIST_EXAMPLES)]
     List {
         #[command(flatten)]
         place: Place,

@@ -6,6 +6,7 @@
 
 mod background;
 mod bringup;
+mod caution;
 mod checks;
 mod cluster;
 mod console;
@@ -36,7 +37,7 @@ use crate::error::CliError;
 /// Starts the real `nexus` and `keeper` programs that lie beside `spike`, with identities of a
 /// development authority, and keeps them running until Ctrl-C. Everything is in one directory.
 #[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -44,18 +45,28 @@ pub(crate) struct Args {
     up: up::Args,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  spike dev
+  eval \"$(spike dev env --role superuser)\"
+  spike dev stop";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the cluster and keep it running (also without a command).
+    #[command(after_help = up::EXAMPLES)]
     Up(up::Args),
     /// Print the environment in which `spike` and your programs use the cluster.
+    #[command(after_help = env::EXAMPLES)]
     Env(env::Args),
     /// Show what runs.
+    #[command(after_help = status::EXAMPLES)]
     Status(status::Args),
     /// Stop the cluster; everything is kept for the next start.
+    #[command(after_help = stop::EXAMPLES)]
     Stop(stop::Args),
     /// Give programs identities.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = identity::EXAMPLES)]
     Identity(identity::Command),
     Demo(demo::Args),
     /// Run a program that dies with this process's parent.

@@ -184,12 +184,12 @@ impl Planner<'_> {
         let socket = self.home.socket_of(&name);
         let mut env = trust_env(&self.cluster.trust_domain);
         env.extend([
-            ("SPIKE_AUDIT", format!("file:{}", audit.display())),
-            ("SPIKE_SYSTEM_LOG_LEVEL", self.cluster.log_level.to_string()),
-        ]);
             ("SPIFFE_ENDPOINT_SOCKET", format!("unix://{}", socket.display())),
             // As in a pod: the audit log names its writer as everything else here does.
             ("HOSTNAME", name.clone()),
+            ("SPIKE_AUDIT", format!("file:{}", audit.display())),
+            ("SPIKE_SYSTEM_LOG_LEVEL", self.cluster.log_level.to_string()),
+        ]);
         let id = self.id(role, Some(&name));
         Program { name, kind, binary, args: vec!["serve"], env, id, shard: None, port, log, audit }
     }

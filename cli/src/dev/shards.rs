@@ -1,6 +1,9 @@
 //! Recovery shards in plain files, as only a laptop may keep them.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use spike_client::{ClientError, NexusClient};
 use spike_core::wire::v2::operator::{RecoveryShard as WireShard, RestoreRequest};
@@ -12,26 +15,31 @@ use crate::{
     operator::{recover::folder::Folder, shard::RecoveryShard},
 };
 
-/// Takes the recovery shards out of a Nexus and writes one file for each; how many.
+/// Takes the recovery shards out of a Nexus and writes one file for each.
 ///
 /// The client's identity must be of role recover.
-pub(super) async fn save(nexus: &NexusClient, dir: &Path) -> Result<usize, CliError> {
+pub(super) async fn save(nexus: &NexusClient, dir: &Path) -> Result<(), CliError> {
     let folder = Folder::prepare(Some(dir.to_owned()))?;
     let shards = nexus.recover().await.map_err(|e| refused("give its recovery shards", &e))?;
     let shards = shards.into_iter().map(|(index, bytes)| RecoveryShard { index, bytes });
     let shards: Vec<_> = shards.collect();
-    folder.save(&shards)?;
-    Ok(shards.len())
+    folder.save(&shards)
 }
 
 /// The recovery shards that were saved; none if the cluster never had a key.
 pub(super) fn load(dir: &Path) -> Result<Vec<RecoveryShard>, CliError> {
+    files(dir)?.iter().map(|path| one(path)).collect()
+}
+
+/// How many recovery shards are saved.
+pub(super) fn count(dir: &Path) -> Result<usize, CliError> {
+    Ok(files(dir)?.len())
+}
+
+fn files(dir: &Path) -> Result<Vec<PathBuf>, CliError> {
     let entries = fs::read_dir(dir).map_err(|e| checks::file("read", dir, &e))?;
     let paths = entries.flatten().map(|entry| entry.path());
-    paths
-        .filter(|path| path.extension().is_some_and(|e| e == "txt"))
-        .map(|path| one(&path))
-        .collect()
+    Ok(paths.filter(|path| path.extension().is_some_and(|e| e == "txt")).collect())
 }
 
 fn one(path: &Path) -> Result<RecoveryShard, CliError> {

@@ -13,6 +13,12 @@ use crate::{
     output::Paint,
 };
 
+/// Of the command's help.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  spike dev status
+  spike dev status -f json | jq '.programs[].pid'";
+
 /// Arguments of `spike dev status`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -71,13 +77,13 @@ mod tests {
     fn a_status_is_one_line_per_program_and_identity() {
         let program = |name: &str, shard, pid, restarts, reason: &str| ProgramStatus {
             name: name.to_owned(),
+            shard,
             pid,
             restarts,
             ready: reason.is_empty(),
             reason: reason.to_owned(),
             url: "https://127.0.0.1:8553".to_owned(),
             log: String::new(),
-            shard,
             audit: String::new(),
         };
         let status = Status {
@@ -86,6 +92,7 @@ mod tests {
             dir: "/x/.spike".to_owned(),
             trust_domain: "spike.ist".to_owned(),
             started: true,
+            sealed: false,
             programs: vec![
                 program("keeper-0", Some(1), Some(12), 1, ""),
                 program("nexus-0", None, None, 3, "it doesn't answer"),

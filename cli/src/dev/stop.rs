@@ -17,6 +17,12 @@ const PATIENCE: Duration = Duration::from_secs(40);
 
 const ASK_EVERY: Duration = Duration::from_millis(50);
 
+/// Of the command's help.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  spike dev stop
+  spike dev stop --dir /tmp/spike";
+
 /// Arguments of `spike dev stop`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

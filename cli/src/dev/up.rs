@@ -16,19 +16,26 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Place, background, bringup, checks,
+    Place, background, bringup, caution, checks,
     cluster::Cluster,
     console::Console,
     control,
     home::{self, Home, Locked},
     launch,
     plan::{Kind, MAX_PORT_OFFSET, Plan, Program, plan},
-    ports,
+    ports, shards,
 };
 use crate::error::{CliError, Exit};
 
 /// The manifest of a directory that has none yet.
 const QUICKSTART: &str = include_str!("../../../config/samples/quickstart.yaml");
+
+/// Of the command's help.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  spike dev up --background
+  spike dev up --dir /tmp/second --port-offset 1000
+  spike dev up -f cluster.yaml";
 
 /// Arguments of `spike dev up`.
 #[derive(Clone, Debug, clap::Args)]
@@ -58,7 +65,7 @@ pub(super) struct Args {
 /// A cluster that can start, in a directory that is ours.
 pub(super) struct Prepared {
     pub(super) home: Home,
-    plan: Plan,
+    pub(super) plan: Plan,
     /// The text that was planned from.
     manifest: String,
     locked: Locked,
@@ -91,6 +98,7 @@ impl Args {
         programs_exist(&plan)?;
         let locked = home.take()?;
         refuse_another_cluster(&home, &plan.cluster)?;
+        refuse_lost_store(&home, &plan.cluster)?;
         ports_free(&plan)?;
         Ok(Prepared { home, plan, manifest, locked })
     }
@@ -169,6 +177,24 @@ fn refuse_another_cluster(home: &Home, wanted: &ValidatedCluster) -> Result<(), 
     ))
 }
 
+/// Recovery shards open a store and make none: without it a Nexus would wait for ever.
+fn refuse_lost_store(home: &Home, wanted: &ValidatedCluster) -> Result<(), CliError> {
+    let store = home.database();
+    let recovery = home.recovery();
+    if wanted.keepers() == 0 || store.exists() || shards::count(&recovery)? == 0 {
+        return Ok(());
+    }
+    Err(CliError::new(
+        Exit::Conflict,
+        format!(
+            "{} has the recovery shards of a store that is gone: {}",
+            recovery.display(),
+            store.display()
+        ),
+        "Put the store back from a backup; or move the shards away, and the start makes a new one.",
+    ))
+}
+
 fn programs_exist(plan: &Plan) -> Result<(), CliError> {
     let missing = plan.programs.iter().map(|program| &program.binary).find(|path| !path.is_file());
     missing.map_or(Ok(()), |path| {
@@ -192,13 +218,17 @@ fn ports_free(plan: &Plan) -> Result<(), CliError> {
             Some(owner) => (
                 format!("process {} ({}) has it", owner.pid, owner.name),
                 format!(
-                    "Stop it: `spike dev stop --dir …` if it is a cluster, else `kill {}`.",
+                    "Stop it (`spike dev stop --dir …` if it is a cluster, else `kill {}`), or \
+                     choose other ports: --port-offset 1000.",
                     owner.pid
                 ),
             ),
             None => (
                 "another program has it".to_owned(),
-                format!("Find it with `sudo ss -ltnp 'sport = :{port}'` and stop it."),
+                format!(
+                    "Find it with `sudo ss -ltnp 'sport = :{port}'` and stop it, or choose other \
+                     ports: --port-offset 1000."
+                ),
             ),
         };
         return Err(CliError::new(
@@ -277,6 +307,7 @@ fn welcome(cluster: &Cluster, console: Console) {
     let dir = cluster.home.root().display();
     let url = cluster.plan.of(Kind::Nexus).next().map(Program::url).unwrap_or_default();
     console.done(format_args!("{} serves at {url}", cluster.plan.cluster.name));
+    caution::tell(&cluster.plan, &cluster.home, console);
     console.note("In another terminal:");
     console.note(format_args!("  eval \"$(spike dev env --dir {dir})\""));
     console.note("  spike secret put tenants/acme/db user=root");

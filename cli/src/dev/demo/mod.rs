@@ -19,6 +19,7 @@ use crate::error::{CliError, Exit};
 ///
 /// It runs on the default ports, in a directory of its own that it removes at the end.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// Add this to every port, if another cluster runs.
     #[arg(long, value_name = "N", default_value_t = 0,
@@ -28,6 +29,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  spike dev demo
+  spike dev demo --port-offset 1000";
 
 impl Args {
     pub(super) async fn run(self) -> Result<(), CliError> {
