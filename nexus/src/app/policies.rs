@@ -4,7 +4,10 @@ mod load;
 pub(crate) mod manifest;
 pub(crate) mod memo;
 
-use spike_core::policy::{Permission, Policy, PolicyFields, PolicyName};
+use spike_core::{
+    Revision,
+    policy::{Permission, Policy, PolicyFields, PolicyName},
+};
 use spike_seal::{DocumentAt, DocumentPurpose};
 use spike_store::{Document, DocumentDrop, DocumentPut, Kind, StoreError};
 use tokio::time::timeout_at;
@@ -125,10 +128,15 @@ impl App {
             pause(round).await;
             let plan = change.plan(&standing)?;
             let leaves = plan.leaves.clone();
-            trail.at(None, plan.manifest.document.revision);
+            let Revision(counter) = plan.manifest.document.revision;
+            trail.at(None, Revision(counter));
             self.announce(trail).await?;
             let unsure = match self.write_policies(caller, &standing, plan).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    // Whoever was told of this change is never served from before it.
+                    self.watermark.raise(counter);
+                    return Ok(());
+                }
                 Err(StoreError::Stale { .. } | StoreError::DocumentConflict { .. }) => false,
                 Err(StoreError::Ambiguous { .. }) => true,
                 Err(error) => return Err(error.into()),

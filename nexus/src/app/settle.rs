@@ -113,6 +113,9 @@ impl App {
 
             known.refuse_rollback(&epochs, floor).map_err(|e| self.went_back.note(e))?;
             self.went_back.clear();
+            if known.covers(&epochs, true) {
+                self.bad_policies.clear();
+            }
             let policies_matter = ask.is_of_policies() || verdict.rests_on_policies();
             if known.covers(&epochs, policies_matter) {
                 match found {

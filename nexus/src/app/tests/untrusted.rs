@@ -173,6 +173,38 @@ async fn a_revoked_policy_that_is_replayed_is_refused() {
     assert_eq!(code(fresh.get(APP, "t/b", 0).await), "manifest_forged", "the old manifest");
 }
 
+/// The superuser's own requests need no policies, so that none was read since the revocation.
+#[tokio::test]
+async fn a_revocation_that_is_undone_before_anyone_reads_is_refused() {
+    let (world, store, replica) = stage().await;
+    replica.grant("r", "^t/", &["read"]).await.expect("granted");
+    assert_eq!(replica.get(APP, "t/b", 0).await.expect("granted"), "b1");
+    let generation = world.memory.read(&call(), &[]).await.expect("read").epochs.generation;
+    replica.revoke("r").await.expect("revoked");
+
+    store.edit_reads(move |seen| seen.epochs.generation = generation);
+    for id in [APP, ROOT] {
+        assert_eq!(code(replica.get(id, "t/b", 0).await), "store_rolled_back", "{id}");
+    }
+}
+
+#[tokio::test]
+async fn tampering_that_is_over_is_forgotten_though_nothing_has_to_be_read_again() {
+    let (world, store, replica) = stage().await;
+    replica.grant("r", "^t/", &["read"]).await.expect("granted");
+    assert_eq!(replica.get(APP, "t/b", 0).await.expect("granted"), "b1");
+    let honest = world.memory.read(&call(), &[]).await.expect("read").epochs.generation;
+
+    let other = Generation { tag: [9; 16], ..honest };
+    store.edit_reads(move |seen| seen.epochs.generation = other);
+    store.edit_loads(move |seen| seen.epochs.generation = other);
+    assert_eq!(code(replica.get(APP, "t/b", 0).await), "manifest_forged");
+    assert_eq!(replica.app.trouble().expect("told").code, "manifest_forged");
+    store.edit_reads(|_| ());
+    assert_eq!(replica.get(APP, "t/b", 0).await.expect("granted"), "b1");
+    assert_eq!(replica.app.trouble(), None);
+}
+
 #[tokio::test]
 async fn policies_that_are_not_the_manifests_are_refused() {
     let (world, store, replica) = stage().await;
