@@ -20,6 +20,10 @@ pub(super) fn code(error: &Error) -> (StatusCode, ErrorCode) {
         Error::Denied => (StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized),
         Error::NotFound => (StatusCode::NOT_FOUND, ErrorCode::NotFound),
         Error::AlreadyInitialized => (StatusCode::BAD_REQUEST, ErrorCode::AlreadyInitialized),
+        // SPIKE's clients know no 500: what the store did is for whoever watches it, not for them.
+        Error::Tampered { .. } | Error::Store(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::NotReady)
+        }
         error if error.is_transient() => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::NotReady),
         _ => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal),
     }

@@ -8,16 +8,21 @@ use http_body_util::BodyExt;
 use prometheus_client::registry::Registry;
 use spike_audit::{Log, Sink, Sync};
 use spike_authority::dev::{Authority, AuthorityConfig};
+use spike_core::wire::ErrorCode;
 use spike_identity::{Identity, Source, Wanted};
 use spike_runtime::{Env, Refusal};
-use spike_store::memory::MemoryStore;
+use spike_seal::SealError;
+use spike_store::{StoreError, memory::MemoryStore};
 use tempfile::TempDir;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
-use super::{refuse::unserved, v1::every_route};
+use super::{
+    refuse::{code, problem, unserved},
+    v1::every_route,
+};
 use crate::{
-    app::Watermark,
+    app::{Watermark, error::Error},
     config::Config,
     keys::{Keys, Reason},
     metrics::Metrics,
@@ -123,5 +128,19 @@ async fn a_request_that_is_not_served_is_refused_in_the_words_of_its_protocol() 
         assert_eq!(ours.headers()[header::CONTENT_TYPE], "application/problem+json");
         let (got, body) = told(ours).await;
         assert!(got.as_u16() == status && body.contains(code), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_lies_is_no_more_than_not_ready_to_a_caller() {
+    let forged = || SealError::Forged("record");
+    for error in [
+        Error::Tampered { what: "record_forged", path: None, source: forged() },
+        Error::Store(StoreError::Corrupt("a column is missing".to_owned())),
+    ] {
+        let distinct = error.code();
+        assert_eq!(code(&error), (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::NotReady));
+        let (status, body) = told(problem(&error)).await;
+        assert!(status == StatusCode::SERVICE_UNAVAILABLE && body.contains(distinct), "{body}");
     }
 }
