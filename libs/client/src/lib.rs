@@ -7,7 +7,6 @@
 //!
 //! Nothing is repeated here: whether a call may be repeated is known only to the one who made it.
 
-mod buffer;
 mod cause;
 mod error;
 mod keeper;

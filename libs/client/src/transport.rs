@@ -8,12 +8,12 @@ use std::{
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use jiff::Timestamp;
+use spike_core::wire::Buffer;
 use spike_identity::{Expected, Identity};
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{
-    buffer::Buffer,
     cause,
     error::{ClientError, origin},
 };

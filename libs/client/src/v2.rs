@@ -2,10 +2,9 @@
 
 use http::{Method, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
-use spike_core::wire::v2::Problem;
+use spike_core::wire::{Buffer, v2::Problem};
 
 use crate::{
-    buffer::Buffer,
     error::{ClientError, printable},
     transport::{Answer, Call, JSON, Transport},
 };

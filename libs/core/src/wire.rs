@@ -18,6 +18,7 @@ pub mod v2;
 
 use zeroize::Zeroizing;
 
+pub use buffer::Buffer;
 pub use decode::Decode;
 pub use encode::Encode;
 pub use error_code::ErrorCode;

@@ -14,7 +14,7 @@ pub trait Encode: Serialize {}
 impl<T: Serialize> Encode for T {}
 
 pub(super) fn to_go_json<T: Serialize>(message: &T) -> Zeroizing<Vec<u8>> {
-    let mut buffer = Buffer::new();
+    let mut buffer = Buffer::default();
     message
         .serialize(&mut Serializer::with_formatter(&mut buffer, GoFormatter))
         .expect("a buffer takes every byte and every message has text keys");

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::Version;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use spike_core::wire::Buffer;
 use tokio::time::{Sleep, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use zeroize::Zeroizing;
@@ -44,24 +45,13 @@ pub enum BodyError {
 /// The limits are the server's; call it after the caller was authenticated.
 pub async fn read_body(mut body: Body) -> Result<Zeroizing<Vec<u8>>, BodyError> {
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0);
-    let mut whole = Zeroizing::new(Vec::with_capacity(expected));
+    let mut whole = Buffer::with_capacity(expected);
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame.map_err(|error| cause_of(&error))?.into_data() {
-            append(&mut whole, &data);
+            whole.push(&data);
         }
     }
-    Ok(whole)
-}
-
-/// Grows by hand: `Vec` would free the old buffer with what is in it.
-fn append(whole: &mut Zeroizing<Vec<u8>>, data: &[u8]) {
-    let needed = whole.len() + data.len();
-    if needed > whole.capacity() {
-        let mut larger = Zeroizing::new(Vec::with_capacity(needed.next_power_of_two()));
-        larger.extend_from_slice(whole);
-        *whole = larger;
-    }
-    whole.extend_from_slice(data);
+    Ok(whole.into_bytes())
 }
 
 fn cause_of(error: &axum::Error) -> BodyError {
