@@ -237,7 +237,7 @@ impl Keeper {
         entry.principal = Some(asker.id.clone());
         entry.path = set;
         entry.decision = Some(if denied { Decision::Deny } else { Decision::Allow });
-        entry.result = Some(refused.map_or("ok", |refusal| refusal.code()).into());
+        entry.result = Some(refused.map_or("ok", |refusal| refusal.code().as_str()).into());
         if denied {
             self.audit.append_denial(entry).await.map(drop)
         } else {

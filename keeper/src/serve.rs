@@ -12,7 +12,7 @@ use spike_runtime::{
     Limits, Server,
     metrics::{Metrics, Requests, Serving, SvidExpiry},
     probes::Probes,
-    process,
+    process, reply,
     serve::{Rate, bind},
 };
 use spike_seal::memory::{self, Guarded};
@@ -94,7 +94,7 @@ async fn serve(
         identity,
         router: api::router(Api { keeper: Arc::clone(&keeper), requests }),
         limits: limits(config.drain),
-        refuse: Arc::new(api::refuse),
+        refuse: Arc::new(reply::unserved),
         admit: Arc::new(move |peer| is_ours(&roles, peer)),
         metrics: serving,
     };

@@ -120,7 +120,7 @@ async fn a_problem_is_told_as_rfc_9457_and_quotes_nothing() {
     assert_eq!((status, media.as_str()), (400, "application/problem+json"));
     assert_eq!(
         body,
-        r#"{"type":"about:blank","title":"Bad Request","status":400,"detail":"no such request, at line 1 column 18","code":"request/malformed"}"#
+        r#"{"type":"about:blank","title":"Bad Request","status":400,"detail":"no such request, at line 1 column 18","code":"request/invalid"}"#
     );
     assert_eq!(post("/v2/nothing", "{}").await.0, 404);
     let answer = nexus.get(keeper.url("/v2/shard:status")).send().await.expect("an answer");

@@ -12,9 +12,9 @@ use spike_core::wire::{
         ShardPutResponse,
     },
 };
-use spike_runtime::{Caller, serve::read_body};
+use spike_runtime::{Caller, reply, serve::read_body};
 
-use super::{Api, spike_json, v1_failure};
+use super::{Api, v1_failure};
 use crate::keeper::{Asker, Failure};
 
 /// `POST /v1/store/contribute`: takes a shard from Nexus or Bootstrap.
@@ -27,12 +27,12 @@ pub(super) async fn contribute(
     let failed = |code| ShardPutResponse::failed(code);
     recorded.answered(match take::<ShardPutRequest>(&api, caller, request).await {
         Err(Unanswered::NoRoute) => v1_failure(ErrorCode::BadRequest),
-        Err(Unanswered::Code(code)) => spike_json(status_of(&code), &failed(code)),
+        Err(Unanswered::Code(code)) => reply::message(status_of(&code), &failed(code)),
         Ok((asker, taken)) => match api.keeper.contribute(taken.shard, &asker).await {
-            Ok(()) => spike_json(StatusCode::OK, &ShardPutResponse::default()),
+            Ok(()) => reply::message(StatusCode::OK, &ShardPutResponse::default()),
             Err(failure) => {
                 let code = code_of(&failure);
-                spike_json(status_of(&code), &failed(code))
+                reply::message(status_of(&code), &failed(code))
             }
         },
     })
@@ -48,14 +48,14 @@ pub(super) async fn shard(
     let failed = |code| ShardGetResponse::failed(code);
     recorded.answered(match take::<ShardGetRequest>(&api, caller, request).await {
         Err(Unanswered::NoRoute) => v1_failure(ErrorCode::BadRequest),
-        Err(Unanswered::Code(code)) => spike_json(status_of(&code), &failed(code)),
+        Err(Unanswered::Code(code)) => reply::message(status_of(&code), &failed(code)),
         Ok((asker, _)) => match api.keeper.unframed(&asker).await {
             Ok(shard) => {
-                spike_json(StatusCode::OK, &ShardGetResponse { shard: Some(shard), err: None })
+                reply::message(StatusCode::OK, &ShardGetResponse { shard: Some(shard), err: None })
             }
             Err(failure) => {
                 let code = code_of(&failure);
-                spike_json(status_of(&code), &failed(code))
+                reply::message(status_of(&code), &failed(code))
             }
         },
     })

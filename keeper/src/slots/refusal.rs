@@ -1,6 +1,6 @@
 //! Why a Keeper says no.
 
-use spike_core::ShareIndex;
+use spike_core::{ShareIndex, wire::v2::ProblemCode};
 
 /// Why a request was refused, by whose fault. Texts are safe to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,23 +63,23 @@ pub enum Refusal {
 
 impl Refusal {
     /// Its stable code.
-    pub const fn code(self) -> &'static str {
+    pub const fn code(self) -> ProblemCode {
         match self {
-            Self::BadFrame => "shard/bad_frame",
-            Self::BadShard => "shard/bad_length",
-            Self::NoShard => "shard/missing",
-            Self::Digest => "shard/digest_mismatch",
-            Self::WrongIndex { .. } => "shard/wrong_index",
-            Self::OtherInstance => "shard/other_instance",
-            Self::OnlyNexus | Self::NotBootstraps => "access/denied",
-            Self::NoSuchSet => "shard/not_held",
-            Self::OtherCluster => "shard/other_cluster",
-            Self::OtherBytes => "shard/other_bytes",
-            Self::OtherFrame => "shard/other_frame",
-            Self::StaleEpoch => "shard/stale_epoch",
-            Self::LowerAttempt => "shard/lower_attempt",
-            Self::CurrentSet => "shard/current_set",
-            Self::Framed => "shard/framed",
+            Self::BadFrame => ProblemCode::ShardBadFrame,
+            Self::BadShard => ProblemCode::ShardBadLength,
+            Self::NoShard => ProblemCode::ShardMissing,
+            Self::Digest => ProblemCode::ShardDigestMismatch,
+            Self::WrongIndex { .. } => ProblemCode::ShardWrongIndex,
+            Self::OtherInstance => ProblemCode::ShardOtherInstance,
+            Self::OnlyNexus | Self::NotBootstraps => ProblemCode::Denied,
+            Self::NoSuchSet => ProblemCode::ShardNotHeld,
+            Self::OtherCluster => ProblemCode::ShardOtherCluster,
+            Self::OtherBytes => ProblemCode::ShardOtherBytes,
+            Self::OtherFrame => ProblemCode::ShardOtherFrame,
+            Self::StaleEpoch => ProblemCode::ShardStaleEpoch,
+            Self::LowerAttempt => ProblemCode::ShardLowerAttempt,
+            Self::CurrentSet => ProblemCode::ShardCurrentSet,
+            Self::Framed => ProblemCode::ShardFramed,
         }
     }
 

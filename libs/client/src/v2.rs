@@ -2,7 +2,10 @@
 
 use http::{Method, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
-use spike_core::wire::{Buffer, v2::Problem};
+use spike_core::wire::{
+    Buffer,
+    v2::{Problem, ProblemCode},
+};
 
 use crate::{
     error::{ClientError, printable},
@@ -63,14 +66,15 @@ fn answer<A: DeserializeOwned>(transport: &Transport, answer: &Answer) -> Result
 /// What a status other than success means.
 fn failure(transport: &Transport, answer: &Answer) -> ClientError {
     let problem = serde_json::from_slice::<Problem>(&answer.body).ok();
+    let known = problem.as_ref().and_then(Problem::known);
     let (code, detail) = problem.map_or_else(Default::default, |problem| {
         (printable(&problem.code), printable(&problem.detail))
     });
+    if let Some(ProblemCode::NoSuchRoute | ProblemCode::WrongMethod) = known {
+        return transport.protocol("it doesn't know this call");
+    }
     match answer.status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ClientError::Denied,
-        StatusCode::NOT_FOUND if code == "unknown_route" => {
-            transport.protocol("it doesn't know this call")
-        }
         StatusCode::NOT_FOUND if !code.is_empty() => ClientError::NotFound,
         StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED => {
             ClientError::Conflict { code, detail }
@@ -78,15 +82,9 @@ fn failure(transport: &Transport, answer: &Answer) -> ClientError {
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
             ClientError::NotReady { reason: if detail.is_empty() { code } else { detail } }
         }
-        status if status.is_client_error() && !code.is_empty() => refusal(code, detail),
+        status if status.is_client_error() && !code.is_empty() => {
+            ClientError::BadRequest { code, detail }
+        }
         status => transport.protocol(format!("status {status} {code} {detail}").trim_end()),
-    }
-}
-
-/// A 400 is the caller's fault, unless it says that the state forbids it.
-fn refusal(code: String, detail: String) -> ClientError {
-    match code.as_str() {
-        "state_already_initialized" => ClientError::Conflict { code, detail },
-        _ => ClientError::BadRequest { code, detail },
     }
 }

@@ -69,10 +69,15 @@ async fn problems_of_the_native_protocol_keep_code_and_detail() {
     };
     for (status, code, expected) in [
         (400, "restore/shard", "bad request (restore/shard): shard 2 is foreign"),
-        (400, "state_already_initialized", "conflict (state_already_initialized): shard 2"),
-        (409, "restore/running", "conflict (restore/running)"),
+        (409, "state/already_initialized", "conflict (state/already_initialized): shard 2"),
+        (409, "a_newer/code", "conflict (a_newer/code)"),
+        (404, "shard/not_held", "not found"),
+        (404, "a_newer/code", "not found"),
+        (404, "request/no_such_route", "unexpected answer"),
+        (405, "request/wrong_method", "unexpected answer"),
+        (429, "request/rate_limited", "not ready (shard 2 is foreign)"),
         (403, "access/denied", "access denied"),
-        (503, "sealed", "not ready (shard 2 is foreign)"),
+        (503, "state/not_ready", "not ready (shard 2 is foreign)"),
         (501, "store/unsupported", "unexpected answer"),
     ] {
         let body = problem(status, code);

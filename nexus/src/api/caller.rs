@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use jiff::Timestamp;
 use rand::RngExt;
+use spike_core::wire::v2::ProblemCode;
 use spike_store::TraceId;
 use tokio::time::Instant;
 
@@ -37,11 +38,8 @@ impl FromRequestParts<Arc<Nexus>> for Caller {
         nexus: &Arc<Nexus>,
     ) -> Result<Self, Self::Rejection> {
         Self::of(parts, nexus).map_err(|Nobody| {
-            super::refuse::as_problem(
-                http::StatusCode::UNAUTHORIZED,
-                "unauthenticated",
-                "this needs a client certificate: an X.509-SVID".to_owned(),
-            )
+            let detail = "this needs a client certificate: an X.509-SVID";
+            super::reply::problem(ProblemCode::Unauthenticated, detail)
         })
     }
 }

@@ -1,15 +1,14 @@
 //! Which answer an error gets. The caller sees a code; the reason is for our log.
 
 use axum::response::Response;
-use http::{HeaderValue, StatusCode, Uri, header};
-use spike_core::wire::{
-    ErrorCode,
-    v2::{PROBLEM_MEDIA_TYPE, Problem},
-};
-use spike_runtime::Refusal;
+use http::StatusCode;
+use spike_core::wire::{ErrorCode, v2::ProblemCode};
+use spike_store::StoreError;
 
 use super::reply;
 use crate::app::error::Error;
+
+pub(crate) use spike_runtime::reply::unserved;
 
 /// What SPIKE's protocol says of an error.
 pub(super) fn code(error: &Error) -> (StatusCode, ErrorCode) {
@@ -31,32 +30,30 @@ pub(super) fn code(error: &Error) -> (StatusCode, ErrorCode) {
 
 /// What our own protocol says of an error.
 pub(super) fn problem(error: &Error) -> Response {
-    let status = match error {
-        Error::Denied => StatusCode::FORBIDDEN,
-        Error::AlreadyInitialized => StatusCode::CONFLICT,
-        other => code(other).0,
-    };
     let detail = match error {
-        Error::BadRequest(why) => why.clone(),
-        Error::NotReady(reason) => reason.message.clone(),
-        _ => String::new(),
+        Error::BadRequest(why) => why,
+        Error::NotReady(reason) => &reason.message,
+        _ => "",
     };
-    as_problem(status, error.code(), detail)
+    reply::problem(problem_code(error), detail)
 }
 
-/// A problem of RFC 9457.
-pub(super) fn as_problem(status: StatusCode, code: &str, detail: String) -> Response {
-    let problem = Problem {
-        kind: "about:blank".to_owned(),
-        title: status.canonical_reason().unwrap_or_default().to_owned(),
-        status: status.as_u16(),
-        detail,
-        code: code.to_owned(),
-    };
-    let mut response = reply::own(status, &problem);
-    let media_type = HeaderValue::from_static(PROBLEM_MEDIA_TYPE);
-    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
-    response
+const fn problem_code(error: &Error) -> ProblemCode {
+    match error {
+        Error::BadRequest(_) | Error::Undecryptable => ProblemCode::Invalid,
+        Error::Denied => ProblemCode::Denied,
+        Error::NotFound => ProblemCode::NotFound,
+        Error::AlreadyInitialized => ProblemCode::AlreadyInitialized,
+        Error::Contended(_) | Error::Unsettled(_) => ProblemCode::Contended,
+        Error::Crowded => ProblemCode::Overloaded,
+        Error::NotReady(_) => ProblemCode::NotReady,
+        Error::Store(StoreError::Corrupt(_)) => ProblemCode::StoreCorrupt,
+        Error::Store(StoreError::Ambiguous { .. }) => ProblemCode::StoreAmbiguous,
+        Error::Store(_) => ProblemCode::StoreUnavailable,
+        Error::Audit(_) => ProblemCode::AuditUnavailable,
+        Error::Tampered { .. } => ProblemCode::StoreForged,
+        Error::Internal(_) => ProblemCode::Failed,
+    }
 }
 
 /// Says in the log what the caller isn't told.
@@ -73,23 +70,5 @@ pub(super) fn log(route: &'static str, error: &Error) {
             tracing::warn!(route, code = other.code(), "not answered: {other}");
         }
         other => tracing::error!(route, code = other.code(), "failed: {other}"),
-    }
-}
-
-/// The answer to a request that never reached its handler, or never came back from it.
-pub(crate) fn unserved(refusal: Refusal, uri: &Uri) -> Response {
-    let ours = uri.path().starts_with("/v2/");
-    let (status, code) = match refusal {
-        Refusal::IdentityExpired => (StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized),
-        Refusal::BodyTooLarge => (StatusCode::BAD_REQUEST, ErrorCode::BadRequest),
-        Refusal::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal),
-        Refusal::RateLimited | Refusal::Overloaded | Refusal::TimedOut => {
-            (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::NotReady)
-        }
-    };
-    if ours {
-        as_problem(status, code.as_str(), String::new())
-    } else {
-        reply::fallback(status, code)
     }
 }

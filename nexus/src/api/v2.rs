@@ -7,13 +7,14 @@ use std::{future::Future, sync::Arc};
 
 use axum::{
     Router,
-    extract::{MatchedPath, Request, State},
+    extract::{FromRequest, MatchedPath, Request, State},
     middleware::{Next, from_fn_with_state},
     response::Response,
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use http::StatusCode;
 use serde::{Serialize, de::DeserializeOwned};
+use spike_core::wire::v2::ProblemCode;
 use spike_runtime::serve::read_body;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -36,7 +37,8 @@ pub(super) fn routes(nexus: &Arc<Nexus>) -> Router<Arc<Nexus>> {
         .route("/v2/access:check", post(access::check))
         .route("/v2/operator:restore", post(operator::restore))
         .route("/v2/operator:acceptRollback", post(operator::accept_rollback))
-        .route("/v2/{*unknown}", axum::routing::any(unknown))
+        .route("/v2/", any(unknown))
+        .route("/v2/{*unknown}", any(unknown))
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(nexus.clone(), measured))
 }
@@ -48,11 +50,11 @@ async fn show_status(State(nexus): State<Arc<Nexus>>, caller: Caller) -> Respons
 }
 
 async fn unknown(_: Caller) -> Response {
-    refuse::as_problem(StatusCode::NOT_FOUND, "unknown_route", "no such route".to_owned())
+    reply::problem(ProblemCode::NoSuchRoute, "")
 }
 
 async fn wrong_method(_: Caller) -> Response {
-    refuse::as_problem(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", String::new())
+    reply::problem(ProblemCode::WrongMethod, "")
 }
 
 async fn measured(State(nexus): State<Arc<Nexus>>, request: Request, next: Next) -> Response {
@@ -69,13 +71,20 @@ async fn measured(State(nexus): State<Arc<Nexus>>, request: Request, next: Next)
     response
 }
 
-/// The body's bytes.
-async fn bytes_of(request: Request) -> Result<Zeroizing<Vec<u8>>> {
-    read_body(request.into_body()).await.map_err(Error::bad)
+/// A whole request body.
+struct Body(Zeroizing<Vec<u8>>);
+
+impl FromRequest<Arc<Nexus>> for Body {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _: &Arc<Nexus>) -> std::result::Result<Self, Response> {
+        let body = read_body(request.into_body()).await;
+        body.map(Self).map_err(|error| reply::problem((&error).into(), &error.to_string()))
+    }
 }
 
 /// The message that the body is.
-fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+fn parsed<T: DeserializeOwned>(Body(body): &Body) -> Result<T> {
     // A secret may stand where the error is: only its place is told.
     let place = |error: &serde_json::Error| {
         format!("not the expected JSON at line {} column {}", error.line(), error.column())

@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{Request, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use spike_core::wire::v2::operator::{
     AcceptRollbackResponse, RecoveryShard, RestoreRequest, RestoreResponse,
 };
 use spike_seal::Shard;
 
-use super::{answered, bytes_of, finished, parsed};
+use super::{Body, answered, finished, parsed};
 use crate::{
     app::{
         caller::Caller,
@@ -24,12 +21,9 @@ use crate::{
 pub(super) async fn restore(
     State(nexus): State<Arc<Nexus>>,
     caller: Caller,
-    request: Request,
+    body: Body,
 ) -> Response {
-    let shards = match bytes_of(request).await {
-        Ok(body) => parsed::<RestoreRequest>(&body).and_then(|request| received(&request)),
-        Err(error) => Err(error),
-    };
+    let shards = parsed::<RestoreRequest>(&body).and_then(|request| received(&request));
     let worker = nexus.clone();
     let work = async move {
         worker.app.restore_all(&caller, &worker.boot, shards).await?;

@@ -102,3 +102,26 @@ fn a_problem_is_one_of_rfc_9457() {
     assert_eq!(serde_json::to_value(&problem).expect("JSON"), written);
     assert_eq!(serde_json::from_value::<Problem>(written).expect("a problem"), problem);
 }
+
+#[test]
+fn a_code_is_an_area_and_a_what_and_is_known_again() {
+    for code in ProblemCode::ALL {
+        let (area, what) = code.as_str().split_once('/').expect("a slash");
+        let words = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        assert!(words(area) && words(what), "{code:?}");
+        let problem = Problem::new(*code, "title", "");
+        assert_eq!((problem.known(), problem.status), (Some(*code), code.status()));
+    }
+    let newer =
+        Problem { code: "secret/later".to_owned(), ..Problem::new(ProblemCode::Failed, "", "") };
+    assert_eq!(newer.known(), None);
+}
+
+#[test]
+fn every_code_is_documented_with_its_status() {
+    let documented = include_str!("../../../../../docs/api.md");
+    for code in ProblemCode::ALL {
+        let row = format!("| `{}` | {} |", code.as_str(), code.status());
+        assert!(documented.contains(&row), "docs/api.md lacks: {row}");
+    }
+}
