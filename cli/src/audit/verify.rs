@@ -16,9 +16,9 @@ use crate::{
 
 /// Check whether audit files are as they were written.
 ///
-/// Finds lines that were edited, deleted, moved, repeated or cut off. Ends with 0 if nothing is
-/// wrong and with 1 if something is. Lines behind the last signed head prove less: their end could
-/// be missing.
+/// Finds lines that were edited, deleted, moved or repeated, and those that were cut off if --seq or
+/// --head says how far the log must reach. Ends with 0 if nothing is wrong and with 1 if something
+/// is, or if keys are given and no head is signed under one of them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -58,7 +58,7 @@ impl Args {
             .map(|path| Ok((path.display().to_string(), check(path, &keys, &expected)?)))
             .collect::<Result<_, CliError>>()?;
         let clean = reports.iter().all(|(_, report)| report.is_clean());
-        self.format.format.print(&Verified::new(reports, &keys))?;
+        self.format.format.print(&Verified::new(reports, &keys, &expected))?;
         if clean { Ok(()) } else { Err(CliError::Verdict(Exit::Other)) }
     }
 }

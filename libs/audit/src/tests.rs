@@ -65,7 +65,9 @@ fn keys() -> PublicKeys {
 }
 
 fn check(text: &str) -> Report {
-    let report = verify(text.as_bytes(), &keys(), &Expected::default()).expect("readable");
+    // Without a head there is no signature to ask for.
+    let keys = if text.contains(r#""event":"head""#) { keys() } else { PublicKeys::default() };
+    let report = verify(text.as_bytes(), &keys, &Expected::default()).expect("readable");
     assert!(report.is_clean(), "{:?}\n{text}", report.findings);
     report
 }

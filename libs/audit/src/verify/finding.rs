@@ -5,7 +5,7 @@ use std::fmt;
 /// What is wrong, and on which line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The physical line, from 1.
+    /// The physical line, from 1; 0 if it is of the whole log.
     pub line: u64,
     /// What is wrong there.
     pub kind: Kind,
@@ -19,6 +19,8 @@ pub enum Kind {
     Edited,
     /// It is not an audit line.
     Unreadable,
+    /// None of the lines is an audit line.
+    NotALog,
     /// Lines are missing before it.
     Missing {
         /// The first missing number.
@@ -42,6 +44,8 @@ pub enum Kind {
         /// The key it names.
         key: Option<u32>,
     },
+    /// Keys were given, and nothing is signed: anyone could have written it.
+    Unsigned,
     /// The log ends here, before the line that it must have.
     Truncated {
         /// The last number that is there.
@@ -69,6 +73,7 @@ impl fmt::Display for Kind {
         match self {
             Self::Edited => f.write_str("edited"),
             Self::Unreadable => f.write_str("not an audit line"),
+            Self::NotALog => f.write_str("none of the lines is an audit line"),
             Self::Missing { from, to } if from == to => {
                 write!(f, "deleted before it: number {from}")
             }
@@ -81,6 +86,7 @@ impl fmt::Display for Kind {
                 write!(f, "signed under key {key}, which is not known")
             }
             Self::UnknownKey { key: None } => f.write_str("a head without a signature"),
+            Self::Unsigned => f.write_str("no signed head: anyone could have written it"),
             Self::Truncated { last, expected } => {
                 write!(f, "truncated: ends with number {last}, must reach {expected}")
             }

@@ -205,7 +205,8 @@ fn a_later_segment_says_what_it_continues() {
     let mut page = Page::new("nexus-0", Position { seq: 41, ..Position::START });
     page.own(Own::Segment, Timestamp::UNIX_EPOCH, None);
     page.entry(&entry(1));
-    let report = verify(page.bytes(), &keys(), &Expected::default()).expect("readable");
+    let report = verify(page.bytes(), &PublicKeys::default(), &Expected::default());
+    let report = report.expect("readable");
     assert!(report.is_clean(), "{:?}", report.findings);
     assert_eq!((report.continues, report.last_seq), (Some(41), 43));
 }
@@ -240,7 +241,22 @@ fn a_line_without_end_costs_no_memory_and_is_one_finding() {
 fn a_file_of_something_else_has_a_bounded_report() {
     let text = "x\n".repeat(5000);
     let report = verify(text.as_bytes(), &keys(), &Expected::default()).expect("readable");
+    assert_eq!(report.findings, [Finding { line: 0, kind: Kind::NotALog }]);
+    assert_eq!((report.lines, report.unnamed), (5000, 0));
+
+    let text = log(4).join("\n") + "\n" + &text;
+    let report = verify(text.as_bytes(), &keys(), &Expected::default()).expect("readable");
     assert_eq!((report.findings.len(), report.unnamed), (MAX_FINDINGS, 4000));
+}
+
+#[test]
+fn a_signature_that_was_asked_for_and_is_not_there_is_a_finding() {
+    for lines in [0, 3] {
+        let text: String = log(lines).into_iter().map(|line| line + "\n").collect();
+        let by = |keys| verify(text.as_bytes(), &keys, &Expected::default()).expect("readable");
+        assert_eq!(by(keys()).findings, [Finding { line: lines, kind: Kind::Unsigned }]);
+        assert!(by(PublicKeys::default()).is_clean());
+    }
 }
 
 /// One thing that someone does to a log before its last head.
@@ -292,6 +308,6 @@ proptest! {
     #[test]
     fn no_file_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..4096)) {
         let report = verify(bytes.as_slice(), &keys(), &Expected::default()).expect("readable");
-        prop_assert!(report.is_clean() == (report.lines == 0));
+        prop_assert!(!report.is_clean(), "nothing is signed");
     }
 }

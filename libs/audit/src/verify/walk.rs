@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Expected, Kind, PublicKeys, Report, Signed};
+use super::{Expected, Finding, Kind, PublicKeys, Report, Signed};
 use crate::{
     chain::Position,
     line::{Line, LineHash, MAX_LINE, Own, What},
@@ -167,6 +167,10 @@ impl<'a> Walk<'a> {
 
     /// What is still missing at the end is missing.
     pub(super) fn end(mut self) -> Report {
+        if self.report.lines > 0 && self.last.is_none() {
+            let finding = Finding { line: 0, kind: Kind::NotALog };
+            return Report { findings: vec![finding], unnamed: 0, ..self.report };
+        }
         self.close_gaps();
         let wanted = self.expected.seq.into_iter().chain(self.head.as_ref().map(|head| head.seq));
         let last = self.report.last_seq;
@@ -175,6 +179,10 @@ impl<'a> Walk<'a> {
         } else if let Some(head) = &self.head {
             // Its place was passed without it: it is in a gap or before this segment.
             self.report.add(self.report.lines, Kind::OtherHead { seq: head.seq });
+        }
+        // Whoever gives keys asks who wrote it; all else that is wrong says enough.
+        if !self.keys.is_empty() && self.report.signed.is_none() && self.report.is_clean() {
+            self.report.add(self.report.lines, Kind::Unsigned);
         }
         self.report
     }
