@@ -58,7 +58,7 @@ impl Format {
     ) -> Result<Zeroizing<String>, CliError> {
         match self {
             Self::Human => Ok(view.human(paint)),
-            Self::Plain => Ok(view.human(Paint::PLAIN)),
+            Self::Plain => Ok(view.human(paint.plain())),
             Self::Json => json(view),
             Self::Yaml => serde_yaml::to_string(view).map(Zeroizing::new).map_err(unprintable),
         }

@@ -4,7 +4,14 @@ use spike_core::wire::{self, Base64, v1::CipherDecryptRequest};
 use zeroize::Zeroizing;
 
 use super::{Files, write};
-use crate::{context::Context, error::CliError, explain::Doing, input, session::Session};
+use crate::{
+    context::Context,
+    error::CliError,
+    explain::Doing,
+    input,
+    output::{self, Paint},
+    session::Session,
+};
 
 /// Decrypt file or stdin via SPIKE Nexus.
 #[derive(Debug, clap::Args)]
@@ -46,6 +53,9 @@ impl Args {
         let sealed = self.sealed()?;
         let session = context.nexus().await?;
         let plaintext = sealed.open(&session).await?;
+        if self.files.out.is_none() && output::is_terminal() {
+            return output::print(&shown(&plaintext, Paint::of_stdout())?);
+        }
         write(self.files.out.as_deref(), &plaintext)
     }
 
@@ -97,8 +107,28 @@ impl Parts {
     }
 }
 
+/// A plaintext for a person. Whoever encrypted it chose its bytes.
+fn shown(plaintext: &[u8], paint: Paint) -> Result<Zeroizing<String>, CliError> {
+    std::str::from_utf8(plaintext).map(|text| paint.harmless(text)).map_err(|_| {
+        CliError::usage("the data is not text, and would go to a terminal", "Use --out <file>.")
+    })
+}
+
 fn base64(flag: &str, text: &str) -> Result<Base64, CliError> {
     Base64::from_base64(text).map_err(|why| {
         CliError::usage(format!("{flag}: {why}"), "Copy it whole, with its = at the end.")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_text_and_nothing_that_steers_it() {
+        let text = shown(b"a\x1b[2Jb\n", Paint::TERMINAL).expect("text");
+        assert_eq!(text.as_str(), "a\\u{1b}[2Jb\n");
+        let refused = shown(b"\xff\x00", Paint::TERMINAL).expect_err("bytes");
+        assert!(refused.to_string().contains("not text"), "{refused}");
+    }
 }

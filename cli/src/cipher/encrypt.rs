@@ -4,7 +4,7 @@ use spike_core::wire::{self, SecretBytes};
 use zeroize::Zeroizing;
 
 use super::{Files, write};
-use crate::{context::Context, error::CliError, explain::Doing, input, session::Session};
+use crate::{context::Context, error::CliError, explain::Doing, input, output, session::Session};
 
 /// Encrypt file or stdin via SPIKE Nexus.
 ///
@@ -32,6 +32,9 @@ Examples:
 impl Args {
     /// Encrypts it.
     pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
+        if !self.json && self.plaintext.is_none() {
+            self.files.not_to_a_terminal(output::is_terminal())?;
+        }
         let plain = self.plain()?;
         let session = context.nexus().await?;
         let sealed = plain.seal(&session).await?;

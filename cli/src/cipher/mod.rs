@@ -51,6 +51,19 @@ struct Files {
     algorithm: Option<String>,
 }
 
+impl Files {
+    /// Refuses to write bytes to a terminal, before anything is read or asked.
+    fn not_to_a_terminal(&self, terminal: bool) -> Result<(), CliError> {
+        match &self.out {
+            None if terminal => Err(CliError::usage(
+                "the result is bytes, and would go to a terminal",
+                "Use --out <file>, a pipe, or --json.",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Writes a result; nothing is touched before there is one.
 fn write(file: Option<&Path>, bytes: &[u8]) -> Result<(), CliError> {
     let Some(path) = file else { return output::write(bytes) };
@@ -63,4 +76,18 @@ fn write(file: Option<&Path>, bytes: &[u8]) -> Result<(), CliError> {
             "Check the folder and its permissions, or choose another --out.",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_go_to_files_and_pipes_only() {
+        let to =
+            |out: Option<&str>| Files { file: None, out: out.map(PathBuf::from), algorithm: None };
+        assert!(to(None).not_to_a_terminal(true).is_err());
+        assert_eq!(to(None).not_to_a_terminal(false), Ok(()));
+        assert_eq!(to(Some("x.enc")).not_to_a_terminal(true), Ok(()));
+    }
 }

@@ -32,10 +32,14 @@ pub(crate) struct Paths(pub(crate) Vec<String>);
 impl View for Secret {
     const INDENT: &str = "    ";
 
-    fn human(&self, _: Paint) -> Zeroizing<String> {
-        let length = self.0.iter().map(|(key, value)| key.len() + value.as_str().len() + 3).sum();
+    fn human(&self, paint: Paint) -> Zeroizing<String> {
+        let shown = |(key, value): (&String, &SecretText)| {
+            (paint.harmless(key), paint.harmless(value.as_str()))
+        };
+        let shown: Vec<_> = self.0.iter().map(shown).collect();
+        let length = shown.iter().map(|(key, value)| key.len() + value.len() + 3).sum();
         let mut text = Zeroizing::new(String::with_capacity(length));
-        for (key, value) in &self.0 {
+        for (key, value) in &shown {
             text.extend([key.as_str(), ": ", value.as_str(), "\n"]);
         }
         text
@@ -45,8 +49,8 @@ impl View for Secret {
 impl View for Value {
     const INDENT: &str = "    ";
 
-    fn human(&self, _: Paint) -> Zeroizing<String> {
-        Zeroizing::new(self.0.as_str().to_owned())
+    fn human(&self, paint: Paint) -> Zeroizing<String> {
+        paint.harmless(self.0.as_str())
     }
 }
 
@@ -125,6 +129,18 @@ mod tests {
     fn one_value_is_only_itself() {
         assert_eq!(render(Format::Human, &Value("p1".into())), "p1");
         assert_eq!(render(Format::Json, &Value("p\n1".into())), "\"p\\n1\"");
+    }
+
+    #[test]
+    fn a_value_cannot_steer_a_terminal() {
+        let all = Secret(BTreeMap::from([("k".to_owned(), "\x1b[2J".into())]));
+        assert_eq!(all.human(Paint::TERMINAL).as_str(), "k: \\u{1b}[2J\n");
+        let one = Value("\x1b[2J\n".into());
+        for format in [Format::Human, Format::Plain] {
+            let text = format.render(&one, Paint::TERMINAL).expect("printable");
+            assert_eq!(text.as_str(), "\\u{1b}[2J\n");
+        }
+        assert_eq!(render(Format::Human, &one), "\x1b[2J\n", "a file gets what was put");
     }
 
     #[test]
