@@ -40,11 +40,17 @@ impl Args {
         let doing = Doing::as_role(Role::Recover, "take", "recovery shards");
         let shards = session.nexus.recover().await.map_err(session.explain(&doing))?;
         let shards = shards.into_iter().map(|(index, bytes)| RecoveryShard { index, bytes });
-        folder.save(&shards.collect::<Vec<_>>())?;
+        let shards: Vec<_> = shards.collect();
+        folder.save(&shards)?;
+        let files: Vec<_> =
+            shards.iter().map(|shard| folder.file(shard).display().to_string()).collect();
         output::print(&format!(
             "
   SPIKE Recovery shards saved to the recovery directory:
   {}
+
+  One shard per file:
+    {}
 
   Please make sure that:
     1. You encrypt these shards and keep them safe.
@@ -55,7 +61,8 @@ impl Args {
   If you lose these shards, you will not be able to recover
   SPIKE Nexus in the unlikely event of a total system crash.
 ",
-            folder.path().display()
+            folder.path().display(),
+            files.join("\n    ")
         ))
     }
 }

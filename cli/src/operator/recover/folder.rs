@@ -54,10 +54,13 @@ impl Folder {
         let mut options = OpenOptions::new();
         let mut file = options.write(true).create_new(true).mode(0o600).open(self.file(shard))?;
         file.write_all(shard.text().as_bytes())?;
+        // Files that are put together are to be lines: `restore` takes one shard per line.
+        file.write_all(b"\n")?;
         file.sync_all()
     }
 
-    fn file(&self, shard: &RecoveryShard) -> PathBuf {
+    /// Where a shard goes.
+    pub(crate) fn file(&self, shard: &RecoveryShard) -> PathBuf {
         self.0.join(format!("spike.recovery.{}.txt", shard.index))
     }
 }
@@ -116,7 +119,7 @@ mod tests {
         let second = path.join("spike.recovery.2.txt");
         assert_eq!((mode(&path), mode(&second)), (0o700, 0o600));
         let text = fs::read_to_string(second).expect("readable");
-        assert_eq!(text, format!("spike:2:{}", "02".repeat(32)));
+        assert_eq!(text, format!("spike:2:{}\n", "02".repeat(32)));
     }
 
     #[test]
