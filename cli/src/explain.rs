@@ -12,16 +12,25 @@ pub(crate) struct Doing {
     object: String,
     role: Option<Role>,
     /// What it means if nothing is found, if that isn't that the object is missing.
-    missing: Option<&'static str>,
+    missing: Option<Meaning>,
+    /// What it means if the present state forbids it, if there is only one such state.
+    conflict: Option<Meaning>,
     /// What to do if Nexus finds the request wrong.
     mend: &'static str,
+}
+
+/// What a command knows of an answer, and what to do then.
+#[derive(Clone, Debug)]
+struct Meaning {
+    what: String,
+    next: String,
 }
 
 impl Doing {
     /// Something that a policy may allow.
     pub(crate) fn new(verb: &'static str, object: impl Into<String>) -> Self {
         let mend = "Check the arguments; the command's --help has examples.";
-        Self { verb, object: object.into(), role: None, missing: None, mend }
+        Self { verb, object: object.into(), role: None, missing: None, conflict: None, mend }
     }
 
     /// Something that only a role may do.
@@ -29,9 +38,23 @@ impl Doing {
         Self { role: Some(role), ..Self::new(verb, object) }
     }
 
-    /// Says what it means if nothing is found.
-    pub(crate) fn missing(self, meaning: &'static str) -> Self {
-        Self { missing: Some(meaning), ..self }
+    /// Says what it means if nothing is found, and what to do then.
+    pub(crate) fn missing(self, what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { missing: Some(Meaning { what: what.into(), next: next.into() }), ..self }
+    }
+
+    /// Says what it means if the present state forbids it, and what to do then.
+    pub(crate) fn conflict(self, what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { conflict: Some(Meaning { what: what.into(), next: next.into() }), ..self }
+    }
+
+    /// What the command knows of this error.
+    fn meaning(&self, error: &ClientError) -> Option<&Meaning> {
+        match error {
+            ClientError::NotFound => self.missing.as_ref(),
+            ClientError::Conflict { .. } => self.conflict.as_ref(),
+            _ => None,
+        }
     }
 
     /// Says what to do if Nexus finds the request wrong.
@@ -42,24 +65,24 @@ impl Doing {
 
 /// Tells a client's error.
 pub(crate) fn explain(error: &ClientError, doing: &Doing, me: &SpiffeId) -> CliError {
-    let (exit, next) = remedy(error, doing);
+    let (exit, next) = remedy(error, doing, me);
     let Doing { verb, object, .. } = doing;
+    if let Some(Meaning { what, next }) = doing.meaning(error) {
+        return CliError::new(exit, format!("cannot {verb} {object}: {what}"), next);
+    }
     let what = match error {
         ClientError::Denied => format!("access denied: {me} may not {verb} {object}"),
-        ClientError::NotFound => match doing.missing {
-            Some(meaning) => format!("cannot {verb} {object}: {meaning}"),
-            None => format!("{object} not found"),
-        },
+        ClientError::NotFound => format!("{object} not found"),
         _ => format!("cannot {verb} {object}: {error}"),
     };
-    CliError::Told { exit, what, next }
+    CliError::new(exit, what, next)
 }
 
-fn remedy(error: &ClientError, doing: &Doing) -> (Exit, String) {
-    let (exit, next) = match error {
+fn remedy(error: &ClientError, doing: &Doing, me: &SpiffeId) -> (Exit, &'static str) {
+    match error {
         ClientError::Url { .. } => (Exit::Usage, "Use --url https://<host>:<port>."),
         ClientError::BadRequest { .. } => (Exit::Other, doing.mend),
-        ClientError::Denied => (Exit::Denied, whom_to_be(doing)),
+        ClientError::Denied => (Exit::Denied, whom_to_be(doing, me)),
         ClientError::NotFound => {
             (Exit::Missing, "Check the name and the version; the `list` commands show what exists.")
         }
@@ -83,17 +106,27 @@ fn remedy(error: &ClientError, doing: &Doing) -> (Exit, String) {
             (Exit::Other, "If this is a Nexus of SPIKE, use `spike operator restore --one-by-one`.")
         }
         _ => (Exit::Other, "Check that the URL is a Nexus' and that both versions fit."),
-    };
-    (exit, next.to_owned())
+    }
 }
 
-fn whom_to_be(doing: &Doing) -> &'static str {
+fn whom_to_be(doing: &Doing, me: &SpiffeId) -> &'static str {
     match doing.role {
         Some(Role::Recover) => "Run it as spiffe://<trust domain>/spike/pilot/role/recover.",
         Some(Role::Restore) => "Run it as spiffe://<trust domain>/spike/pilot/role/restore.",
         Some(_) => "Run it as spiffe://<trust domain>/spike/pilot/role/superuser.",
+        // No policy is asked for these.
+        None if named(me, Role::Lite) => "This role may use `spike cipher` and nothing else.",
+        None if named(me, Role::Recover) => "This role is for `spike operator recover` only.",
+        None if named(me, Role::Restore) => "This role is for `spike operator` only.",
         None => "Ask for a policy that grants it; `spike policy test` shows which one decides.",
     }
+}
+
+/// True if the ID has a role's name, in whatever trust domain: enough for a hint.
+fn named(me: &SpiffeId, role: Role) -> bool {
+    let id = me.as_str();
+    let domain = id.strip_prefix("spiffe://").and_then(|rest| rest.split('/').next());
+    domain.is_some_and(|domain| me.is_under(&role.id(domain)))
 }
 
 #[cfg(test)]
@@ -128,12 +161,39 @@ mod tests {
 
     #[test]
     fn a_command_knows_better_what_a_refusal_means() {
-        let doing =
-            Doing::new("undelete", "secret t/db").missing("nothing is deleted").mend("Look.");
-        let (_, text) = told(&ClientError::NotFound, &doing);
-        assert!(text.starts_with("cannot undelete secret t/db: nothing is deleted\n"), "{text}");
+        let doing = Doing::new("undelete", "secret t/db")
+            .missing("nothing is deleted", "Stop.")
+            .mend("Look.");
+        let (exit, text) = told(&ClientError::NotFound, &doing);
+        assert_eq!(exit, Exit::Missing);
+        assert_eq!(text, "cannot undelete secret t/db: nothing is deleted\nStop.");
         let refused = ClientError::BadRequest { code: "x".to_owned(), detail: String::new() };
         assert!(told(&refused, &doing).1.ends_with("\nLook."));
+    }
+
+    #[test]
+    fn a_state_that_forbids_it_is_told_in_words() {
+        let there = ClientError::Conflict { code: "x".to_owned(), detail: String::new() };
+        let doing = Doing::new("restore", "the key").conflict("it is there", "Nothing to do.");
+        let (exit, text) = told(&there, &doing);
+        assert_eq!(exit, Exit::Conflict);
+        assert_eq!(text, "cannot restore the key: it is there\nNothing to do.");
+    }
+
+    #[test]
+    fn a_role_that_no_policy_helps_is_not_sent_to_ask_for_one() {
+        for (role, hint) in [
+            (Role::Lite, "`spike cipher` and nothing else"),
+            (Role::Recover, "`spike operator recover` only"),
+            (Role::Restore, "`spike operator` only"),
+            (Role::Superuser, "Ask for a policy"),
+        ] {
+            let me = role.id("acme.example").parse().expect("valid");
+            match explain(&ClientError::Denied, &Doing::new("read", "secret t/db"), &me) {
+                CliError::Told { next, .. } => assert!(next.contains(hint), "{role:?}: {next}"),
+                other => panic!("nothing to tell: {other:?}"),
+            }
+        }
     }
 
     #[test]

@@ -30,6 +30,16 @@ pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+/// Says more on stderr, so that standard output stays what a script expects.
+pub(crate) fn note(text: &str) {
+    aside("Note", text);
+}
+
+fn aside(kind: &str, text: &str) {
+    // If even stderr is gone, nobody is there to be told.
+    let _ = writeln!(io::stderr(), "{kind}: {text}");
+}
+
 /// Marks text for people, or leaves it alone.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paint {

@@ -1,5 +1,6 @@
 //! `spike operator accept-rollback`.
 
+use spike_client::ClientError;
 use spike_core::Role;
 
 use crate::{context::Context, error::CliError, explain::Doing, output, prompt};
@@ -29,11 +30,35 @@ impl Args {
             prompt::confirm("Accept the store as it is, with the policies of its backup?")?;
         }
         let session = context.nexus().await?;
-        let doing = Doing::as_role(Role::Restore, "accept", "the older store");
-        let now = session.nexus.accept_rollback().await.map_err(session.explain(&doing))?;
+        let doing = Doing::as_role(Role::Restore, "accept", "the older store").conflict(
+            "the store is not older than anyone has seen",
+            "There is nothing to accept; `spike status` shows what Nexus is waiting for.",
+        );
+        let accepted = session.nexus.accept_rollback().await.map_err(by_state);
+        let now = accepted.map_err(session.explain(&doing))?;
         output::print(&format!(
             "The store is accepted. Key ring revision: {}, policy counter: {}",
             now.ring, now.policies
         ))
+    }
+}
+
+/// The request has nothing in it that could be wrong: a refusal is one of the state.
+fn by_state(error: ClientError) -> ClientError {
+    match error {
+        ClientError::BadRequest { code, detail } => ClientError::Conflict { code, detail },
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_to_accept_is_a_conflict() {
+        let refused = ClientError::BadRequest { code: String::new(), detail: String::new() };
+        assert!(matches!(by_state(refused), ClientError::Conflict { .. }));
+        assert!(matches!(by_state(ClientError::Denied), ClientError::Denied));
     }
 }

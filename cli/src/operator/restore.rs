@@ -62,7 +62,10 @@ impl Args {
                 format!("shard {twice} is given twice"),
                 "Give different shards, at least as many as the threshold.",
             )),
-            None if indices.is_empty() => Err(refused(NotAShard::Form)),
+            None if indices.is_empty() => Err(CliError::usage(
+                "no recovery shard given",
+                "Give it the files that `spike operator recover` wrote, or their text.",
+            )),
             None => Ok(shards),
         }
     }
@@ -100,6 +103,10 @@ async fn one_by_one(session: &Session, shards: Vec<RecoveryShard>) -> Result<(),
 fn doing() -> Doing {
     Doing::as_role(Role::Restore, "restore", "the root key")
         .mend("Give it enough shards of one and the same `spike operator recover`.")
+        .conflict(
+            "Nexus has its root key: there is nothing to restore",
+            "`spike status` shows whether anything else is wrong.",
+        )
 }
 
 fn of_text(text: &[u8]) -> Result<RecoveryShard, CliError> {

@@ -8,7 +8,8 @@ use crate::{context::Context, error::CliError, explain::Doing, output};
 /// Delete secrets at the specified path.
 ///
 /// Version 0 refers to the current/latest version. If no version is specified, defaults to deleting
-/// the current version. Deleted versions can be undeleted.
+/// the current version; the newest version that is left is current then. Deleted versions can be
+/// undeleted.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -33,6 +34,14 @@ impl Args {
         let versions: Vec<_> = self.versions.iter().map(|which| which.0).collect();
         let deleted = session.nexus.delete_secret(&self.path, &versions).await;
         deleted.map_err(session.explain(&doing))?;
-        output::print("OK")
+        output::print("OK")?;
+        if self.versions.iter().any(|which| which.0.is_none()) {
+            output::note(&format!(
+                "the newest version that is left, if any, is current now; `spike secret metadata \
+                 get {}` shows which.",
+                self.path
+            ));
+        }
+        Ok(())
     }
 }

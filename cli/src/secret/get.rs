@@ -6,7 +6,6 @@ use super::versions::Which;
 use crate::{
     context::Context,
     error::{CliError, Exit},
-    explain::Doing,
     format::FormatFlag,
     render::secret::{Secret, Value},
 };
@@ -36,7 +35,7 @@ impl Args {
     /// Gets it.
     pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
         let session = context.nexus().await?;
-        let doing = Doing::new("read", format!("secret {}", self.path));
+        let doing = self.version.of("read", &self.path);
         let read = session.nexus.get_secret(&self.path, self.version.0).await;
         let mut values = read.map_err(session.explain(&doing))?;
 

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use spike_core::SecretPath;
 
 use super::versions::Which;
-use crate::{context::Context, error::CliError, explain::Doing, format::FormatFlag};
+use crate::{context::Context, error::CliError, format::FormatFlag};
 
 /// Commands for what is known of a secret.
 #[derive(Debug, Subcommand)]
@@ -36,7 +36,7 @@ impl Args {
     /// Gets it.
     pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
         let session = context.nexus().await?;
-        let doing = Doing::new("read metadata of", format!("secret {}", self.path));
+        let doing = self.version.of("read metadata of", &self.path);
         let read = session.nexus.secret_metadata(&self.path, self.version.0).await;
         let metadata = read.map_err(session.explain(&doing))?;
         self.format.format.print(&metadata)

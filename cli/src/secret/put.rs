@@ -32,7 +32,8 @@ impl Args {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
         let values = values::read_all(self.values)?;
         let session = context.nexus().await?;
-        let doing = Doing::new("write", format!("secret {}", self.path));
+        let doing = Doing::new("write", format!("secret {}", self.path))
+            .mend("It may be too large: Nexus takes requests of up to 1 MiB, JSON included.");
         session.nexus.put_secret(&self.path, values).await.map_err(session.explain(&doing))?;
         output::print("OK")
     }

@@ -7,8 +7,9 @@ use crate::{context::Context, error::CliError, explain::Doing, output};
 
 /// Undelete secrets at the specified path.
 ///
-/// Version 0 refers to the current/latest version. If no version is specified, defaults to undeleting
-/// the current version. Deleted versions can be undeleted.
+/// Name the versions: when the current one is deleted, the newest that is left is current in its
+/// place, and that one has nothing to undelete. Without a version, or with 0, the newest comes back
+/// if all are deleted.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -21,19 +22,32 @@ pub(crate) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  spike secret undelete secret/ella            # the current version
+  spike secret metadata get secret/ella      # which versions are deleted
   spike secret undelete secret/ella -v 1,2,3
-  spike secret undelete secret/ella -v 0,1,2   # the current one and two others";
+  spike secret undelete secret/ella          # the newest, if all are deleted";
 
 impl Args {
     /// Undeletes them.
     pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
         let session = context.nexus().await?;
-        let doing = Doing::new("undelete", format!("secret {}", self.path))
-            .missing("there is no such secret, or none of these versions is deleted");
+        let doing = doing(&self.path, &self.versions);
         let versions: Vec<_> = self.versions.iter().map(|which| which.0).collect();
         let undeleted = session.nexus.undelete_secret(&self.path, &versions).await;
         undeleted.map_err(session.explain(&doing))?;
         output::print("OK")
     }
+}
+
+/// What it means that nothing was undeleted depends on what was named.
+fn doing(path: &SecretPath, versions: &[Which]) -> Doing {
+    let what = if versions.iter().all(|which| which.0.is_none()) {
+        "there is no such secret, or its current version is not deleted"
+    } else {
+        "there is no such secret, or none of these versions is deleted"
+    };
+    let next = format!(
+        "`spike secret metadata get {path}` shows which are deleted; then `spike secret undelete \
+         {path} -v <version>`."
+    );
+    Doing::new("undelete", format!("secret {path}")).missing(what, next)
 }

@@ -2,11 +2,27 @@
 
 use std::str::FromStr;
 
-use spike_core::Version;
+use spike_core::{SecretPath, Version};
+
+use crate::explain::Doing;
 
 /// A version, or the current one (0).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Which(pub(crate) Option<Version>);
+
+impl Which {
+    /// What is done to this version. If it is one by number, the secret may well be there without
+    /// it.
+    pub(super) fn of(self, verb: &'static str, path: &SecretPath) -> Doing {
+        match self.0 {
+            None => Doing::new(verb, format!("secret {path}")),
+            Some(number) => Doing::new(verb, format!("version {number} of secret {path}")).missing(
+                "it is deleted or pruned, or never was",
+                format!("`spike secret metadata get {path}` shows which there are."),
+            ),
+        }
+    }
+}
 
 /// A text that is not a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
