@@ -35,6 +35,11 @@ pub(crate) fn note(text: &str) {
     aside("Note", text);
 }
 
+/// Warns on stderr; the command goes on.
+pub(crate) fn warn(text: &str) {
+    aside("Warning", text);
+}
+
 fn aside(kind: &str, text: &str) {
     // If even stderr is gone, nobody is there to be told.
     let _ = writeln!(io::stderr(), "{kind}: {text}");

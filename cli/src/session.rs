@@ -1,6 +1,6 @@
 //! An identity and a client of Nexus, for the length of one command.
 
-use std::{path::Path, time::Duration};
+use std::{io, os::unix::net::UnixStream, time::Duration};
 
 use spike_client::{ClientError, NexusClient};
 use spike_core::{Roles, SpiffeId};
@@ -16,6 +16,7 @@ use crate::{
     context::Context,
     error::{CliError, Exit},
     explain::{Doing, explain},
+    output,
 };
 
 /// SPIKE's default address of Nexus.
@@ -67,6 +68,8 @@ impl Settings {
             Some(url) => url.clone(),
             None => env.url("SPIKE_NEXUS_API_URL", DEFAULT_URL),
         };
+        // Nobody has set up logs, through which servers warn.
+        env.unknown().iter().for_each(|unknown| output::warn(&unknown.to_string()));
         env.finish().map_err(|wrong| {
             CliError::usage(wrong.to_string(), "Correct the environment, then run it again.")
         })?;
@@ -74,18 +77,26 @@ impl Settings {
     }
 }
 
-/// Fails at once where waiting won't help: a socket that isn't there.
+/// Fails at once where waiting won't help: a socket that isn't there, that nobody listens on any
+/// more, or that isn't for us.
 fn reachable(source: &Source) -> Result<(), CliError> {
+    use io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied};
+
     let Source::WorkloadApi { endpoint } = source else { return Ok(()) };
     let path = endpoint.strip_prefix("unix://").or_else(|| endpoint.strip_prefix("unix:"));
-    match path.map(|path| Path::new(path).try_exists()) {
-        Some(Ok(false)) => Err(CliError::new(
-            Exit::Unavailable,
-            format!("no SPIFFE Workload API at {endpoint}: there is no such socket"),
-            "Start the SPIFFE agent (or `spike dev`), or point SPIFFE_ENDPOINT_SOCKET to it.",
-        )),
-        _ => Ok(()),
-    }
+    let Some(Err(error)) = path.map(UnixStream::connect) else { return Ok(()) };
+    let why = match error.kind() {
+        NotFound => "there is no such socket",
+        ConnectionRefused => "nobody listens on the socket",
+        PermissionDenied => "the socket is not for this user",
+        // Whatever this is, it may pass.
+        _ => return Ok(()),
+    };
+    Err(CliError::new(
+        Exit::Unavailable,
+        format!("no SPIFFE Workload API at {endpoint}: {why}"),
+        "Start the SPIFFE agent (or `spike dev`), or point SPIFFE_ENDPOINT_SOCKET to it.",
+    ))
 }
 
 async fn identity(
@@ -102,4 +113,28 @@ async fn identity(
             "Check that the SPIFFE agent knows this workload, and SPIFFE_ENDPOINT_SOCKET.",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::net::UnixListener};
+
+    use super::*;
+
+    fn told(path: &std::path::Path) -> Option<String> {
+        let endpoint = format!("unix://{}", path.display());
+        reachable(&Source::WorkloadApi { endpoint }).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_socket_that_nobody_listens_on_is_told_apart_from_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("agent.sock");
+        assert!(told(&path).is_some_and(|why| why.ends_with("there is no such socket")));
+        let listener = UnixListener::bind(&path).expect("bound");
+        assert_eq!(told(&path), None);
+        drop(listener);
+        assert!(fs::exists(&path).expect("readable"));
+        assert!(told(&path).is_some_and(|why| why.ends_with("nobody listens on the socket")));
+    }
 }

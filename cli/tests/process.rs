@@ -66,3 +66,16 @@ fn a_wrong_environment_is_told_whole_and_by_name() {
     let told = text(&out.stderr);
     assert!(told.contains("SPIKE_NEXUS_API_URL") && told.contains("SPIKE_INSTANCE"), "{told}");
 }
+
+#[test]
+fn a_variable_that_nothing_reads_is_warned_of_and_no_error() {
+    let out = spike(&["status"])
+        .env("SPIFFE_ENDPOINT_SOCKET", "unix:///nowhere/agent.sock")
+        .env("SPIKE_NEXUS_API_ULR", "https://nexus:8553")
+        .output()
+        .expect("spike runs");
+    assert_eq!(out.status.code(), Some(6));
+    let told = text(&out.stderr);
+    let warning = "Warning: nothing reads SPIKE_NEXUS_API_ULR; did you mean SPIKE_NEXUS_API_URL?\n";
+    assert!(told.starts_with(warning), "{told}");
+}
