@@ -53,6 +53,7 @@ impl Args {
         let session = context.nexus().await?;
         let doing = Doing::new("apply", format!("policy {}", policy.name));
         session.nexus.put_policy(&policy).await.map_err(session.explain(&doing))?;
+        spec::warn_of_loose_ends(&policy);
         output::print(&format!("Policy '{}' applied successfully", policy.name))
     }
 

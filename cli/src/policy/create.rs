@@ -58,6 +58,7 @@ impl Args {
             ));
         }
         session.nexus.put_policy(&policy).await.map_err(session.explain(&doing))?;
+        spec::warn_of_loose_ends(&policy);
         output::print("Policy created successfully.")
     }
 }

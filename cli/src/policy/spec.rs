@@ -10,7 +10,7 @@ use spike_core::{
     wire::v1::PolicyPutRequest,
 };
 
-use crate::{error::CliError, input};
+use crate::{error::CliError, input, output};
 
 /// A policy in a file. A field that isn't known is refused: passed over, `effect: deny` would
 /// grant what it was written to forbid.
@@ -56,6 +56,26 @@ pub(super) fn check(fields: PolicyFields) -> Result<PolicyPutRequest, CliError> 
     })?;
     let PolicyFields { name, spiffeid_pattern, path_pattern, permissions } = fields;
     Ok(PolicyPutRequest { name, spiffeid_pattern, path_pattern, permissions })
+}
+
+/// Warns of a pattern that means more than it may look like: without an anchor it matches in the
+/// middle of a text as well.
+pub(super) fn warn_of_loose_ends(policy: &PolicyPutRequest) {
+    let patterns =
+        [("spiffeidPattern", &policy.spiffeid_pattern), ("pathPattern", &policy.path_pattern)];
+    for (field, pattern) in patterns.into_iter().filter(|(_, pattern)| !is_anchored(pattern)) {
+        output::warn(&format!(
+            "{field} {pattern} matches longer texts, too: only ^ at its start and $ at its end \
+             make it match whole ones"
+        ));
+    }
+}
+
+/// True if the pattern says itself what may be around it.
+fn is_anchored(pattern: &str) -> bool {
+    let starts = pattern.starts_with('^') || pattern.starts_with(".*");
+    let ends = pattern.ends_with('$') && !pattern.ends_with("\\$") || pattern.ends_with(".*");
+    starts && ends
 }
 
 /// Permissions as they are written.
@@ -108,6 +128,16 @@ permissions:
             let CliError::Told { exit, what, .. } = refused else { panic!("untold") };
             assert_eq!(exit, Exit::Usage);
             assert!(what.contains(&format!("unknown field {field}")), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_with_a_loose_end_is_noticed() {
+        for whole in ["^spiffe://x/a$", "^t/.*$", "^t/.*", ".*", ".*/db$"] {
+            assert!(is_anchored(whole), "{whole}");
+        }
+        for loose in ["spiffe://x/a", "^spiffe://x/acme", "t/.*$", r"^t/\$", ""] {
+            assert!(!is_anchored(loose), "{loose}");
         }
     }
 
