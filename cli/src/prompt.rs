@@ -30,8 +30,27 @@ pub(crate) fn confirm(question: &str) -> Result<(), CliError> {
     let mut answer = String::new();
     // No answer is a no, whatever the reason.
     let _ = io::stdin().lock().read_line(&mut answer);
-    if answer.trim().eq_ignore_ascii_case("y") {
+    if is_yes(&answer) {
         return Ok(());
     }
     Err(CliError::new(Exit::Other, "operation canceled", "Answer y, or pass --yes."))
+}
+
+fn is_yes(answer: &str) -> bool {
+    ["y", "yes"].iter().any(|yes| answer.trim().eq_ignore_ascii_case(yes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_yes_is_a_yes() {
+        for yes in ["y\n", "Y", "yes\n", "YES", " yes "] {
+            assert!(is_yes(yes), "{yes}");
+        }
+        for no in ["", "\n", "n", "no", "yess", "ye", "yes no"] {
+            assert!(!is_yes(no), "{no}");
+        }
+    }
 }
