@@ -26,7 +26,7 @@ fn write_status(to: &mut String, status: &Status, paint: Paint) -> fmt::Result {
         State::StoreUnavailable => paint.bad("store unavailable"),
         State::Draining => paint.bad("draining"),
     };
-    writeln!(to, "{state}  Nexus {} {}\n", status.replica, status.version)?;
+    writeln!(to, "{state}  Nexus {}, replica {}\n", status.version, status.replica)?;
     if let Some(cluster) = status.cluster_id {
         writeln!(to, "Cluster   {cluster}")?;
     }
@@ -148,7 +148,7 @@ mod tests {
     fn a_sealed_cluster_shows_what_it_waits_for() {
         let status: Status = serde_json::from_str(STATUS).expect("valid");
         let expected = "\
-sealed  Nexus nexus-1 0.1.0
+sealed  Nexus 0.1.0, replica nexus-1
 
 Cluster   000102030405060708090a0b0c0d0e0f
 Keys      2 of 3, epoch 2 (root key of epoch 1)
