@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use spike_audit::{APPEND_DEADLINE, Entry, Event, Log};
@@ -15,7 +15,6 @@ use spike_runtime::{
     process, reply,
     serve::{Rate, bind},
 };
-use spike_seal::memory::{self, Guarded};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -40,9 +39,8 @@ const RATE: Rate = Rate { per_second: 50, burst: 200 };
 
 /// Runs a Keeper until SIGTERM or SIGINT.
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
-    process::harden();
+    process::protect(config.require_mlock)?;
     spike_identity::install_crypto();
-    check_memory(&config)?;
     let stop = process::shutdown().context("signals")?;
     let tracker = TaskTracker::new();
     let audit = Log::open(config.audit.clone(), config.replica.clone()).await?;
@@ -124,17 +122,4 @@ fn limits(drain: Duration) -> Limits {
         drain,
         ..Limits::default()
     }
-}
-
-fn check_memory(config: &Config) -> anyhow::Result<()> {
-    drop(Guarded::<32>::filled(|_| {}));
-    if !memory::all_locked() {
-        let remedy = "raise RLIMIT_MEMLOCK (ulimit -l)";
-        ensure!(
-            !config.require_mlock,
-            "memory can't be locked, and SPIKE_REQUIRE_MLOCK is set; {remedy}"
-        );
-        tracing::warn!("memory can't be locked: a shard may reach a swap device; {remedy}");
-    }
-    Ok(())
 }

@@ -17,7 +17,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     if config.mode == Mode::Memory {
         bail!("memory mode makes a root key at every start: there is nothing to bootstrap");
     }
-    start::protect(&config)?;
+    process::protect(config.require_mlock)?;
     let stop = process::shutdown()?;
     let background = CancellationToken::new();
     let tracker = TaskTracker::new();

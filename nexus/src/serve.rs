@@ -74,7 +74,7 @@ struct Ends {
 
 /// Serves until a signal.
 pub(crate) async fn run(config: Config, bootstrap: bool) -> anyhow::Result<()> {
-    start::protect(&config)?;
+    process::protect(config.require_mlock)?;
     let draining = process::shutdown()?;
     let listeners = Listeners {
         api: runtime::bind(&config.listen).await?,

@@ -6,8 +6,6 @@ use anyhow::{Context, ensure};
 use spike_audit::{AuditError, Log, Sink};
 use spike_core::{Role, Roles};
 use spike_identity::{Identity, Wanted};
-use spike_runtime::process;
-use spike_seal::memory::{self, Guarded};
 use spike_store::{Store, StoreError};
 use tokio::time::{Instant, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -62,19 +60,6 @@ impl Parts {
             recipients: config.recipients.clone(),
         }
     }
-}
-
-/// Makes the process safe to hold keys; refuses if that was asked for and can't be had.
-pub(crate) fn protect(config: &Config) -> anyhow::Result<()> {
-    process::harden();
-    drop(Guarded::<32>::filled(|_| ()));
-    if memory::all_locked() {
-        return Ok(());
-    }
-    let remedy = "raise RLIMIT_MEMLOCK, or grant CAP_IPC_LOCK";
-    ensure!(!config.require_mlock, "keys can't be locked into memory: {remedy}");
-    tracing::warn!("keys can't be locked into memory and may reach a swap device: {remedy}");
-    Ok(())
 }
 
 /// Opens the parts, in the order in which their absence is most likely to be someone's mistake.

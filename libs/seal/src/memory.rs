@@ -19,6 +19,12 @@ pub fn all_locked() -> bool {
     !UNLOCKED.load(Ordering::Relaxed)
 }
 
+/// Tries whether memory can be locked, before there is a key to lock.
+pub fn can_lock() -> bool {
+    drop(Guarded::<32>::filled(|_| {}));
+    all_locked()
+}
+
 /// `N` secret bytes: locked into memory, left out of core dumps, between guard pages, wiped on drop.
 pub struct Guarded<const N: usize> {
     bytes: NonNull<[u8; N]>,
