@@ -6,7 +6,6 @@ use std::{
 };
 
 use spike_client::{ClientError, NexusClient};
-use spike_core::wire::v2::operator::{RecoveryShard as WireShard, RestoreRequest};
 
 use super::checks;
 use crate::{
@@ -55,11 +54,7 @@ pub(super) async fn restore(
     nexus: &NexusClient,
     shards: Vec<RecoveryShard>,
 ) -> Result<(), CliError> {
-    let wire = |shard: RecoveryShard| WireShard {
-        index: shard.index,
-        shard: shard.bytes.as_array().to_vec().into(),
-    };
-    let request = RestoreRequest { shards: shards.into_iter().map(wire).collect() };
+    let request = RecoveryShard::request(shards);
     match nexus.restore_all(&request).await {
         Ok(_) | Err(ClientError::Conflict { .. }) => Ok(()),
         Err(error) => Err(refused("take its recovery shards", &error)),

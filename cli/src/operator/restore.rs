@@ -2,10 +2,7 @@
 
 use std::path::PathBuf;
 
-use spike_core::{
-    Role,
-    wire::v2::operator::{RecoveryShard as WireShard, RestoreRequest},
-};
+use spike_core::Role;
 use zeroize::Zeroizing;
 
 use super::shard::{NotAShard, RecoveryShard};
@@ -76,11 +73,7 @@ const RESTORED: &str = "
 ";
 
 async fn all(session: &Session, shards: Vec<RecoveryShard>) -> Result<(), CliError> {
-    let wire = |shard: RecoveryShard| WireShard {
-        index: shard.index,
-        shard: shard.bytes.as_array().to_vec().into(),
-    };
-    let request = RestoreRequest { shards: shards.into_iter().map(wire).collect() };
+    let request = RecoveryShard::request(shards);
     let restored = session.nexus.restore_all(&request).await;
     restored.map_err(session.explain(&doing())).map(drop)
 }
