@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use spike_core::id::as_hex;
 
 use crate::{Decision, Entry, Event, MAX_TEXT};
 
@@ -15,8 +16,9 @@ pub(crate) const FORMAT: u8 = 1;
 pub(crate) const MAX_LINE: usize = 128 * 1024;
 
 /// The SHA-256 of a line's bytes without its newline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LineHash(pub(crate) [u8; 32]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct LineHash(#[serde(with = "as_hex")] pub(crate) [u8; 32]);
 
 impl LineHash {
     /// What the first line of a chain names as its predecessor.
@@ -24,21 +26,6 @@ impl LineHash {
 
     pub(crate) fn of(line: &[u8]) -> Self {
         Self(Sha256::digest(line).into())
-    }
-}
-
-impl Serialize for LineHash {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex::encode(self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for LineHash {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(text.as_ref(), &mut bytes).map_err(D::Error::custom)?;
-        Ok(Self(bytes))
     }
 }
 

@@ -16,7 +16,7 @@ pub mod version;
 pub mod wire;
 
 pub use head::{Head, Incarnation};
-pub use id::{ClusterId, InvalidHex, SetId, ShardDigest};
+pub use id::{ClusterId, Hex, InvalidHex, SetId, ShardDigest};
 pub use policy::{Policy, PolicyName, PolicySet};
 pub use quorum::{InvalidQuorum, Quorum, ShareIndex};
 pub use role::{Instance, InvalidInstance, Role, Roles, TrustRoots};

@@ -25,7 +25,8 @@ pub use resource::{Resource, SystemPath};
 pub use set::{Decision, PolicySet};
 
 /// The name of a policy: what it is found by.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct PolicyName(Arc<str>);
 
 impl PolicyName {
@@ -41,6 +42,20 @@ impl FromStr for PolicyName {
     fn from_str(text: &str) -> Result<Self, name::InvalidName> {
         name::check(text)?;
         Ok(Self(text.into()))
+    }
+}
+
+impl TryFrom<String> for PolicyName {
+    type Error = name::InvalidName;
+
+    fn try_from(text: String) -> Result<Self, name::InvalidName> {
+        text.parse()
+    }
+}
+
+impl From<PolicyName> for String {
+    fn from(name: PolicyName) -> Self {
+        name.as_str().to_owned()
     }
 }
 

@@ -33,7 +33,10 @@ impl fmt::Display for Version {
 }
 
 /// Counts the changes of one path's head or of one document, from 1. What compare-and-swap compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
 pub struct Revision(pub u64);
 
 impl Revision {

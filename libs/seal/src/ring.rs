@@ -7,7 +7,6 @@
 
 mod claim;
 mod form;
-mod hex;
 mod open;
 mod wrap;
 

@@ -7,11 +7,9 @@
 use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
-use spike_core::{ClusterId, Instance, Quorum, Revision, SetId, ShardDigest};
+use spike_core::{ClusterId, Hex, Instance, Quorum, Revision, SetId, ShardDigest};
 
-use super::{
-    Claim, Escrow, KeyRing, RingDocument, ShardSet, SideRoot, SideSet, WrappedKey, hex::Hex,
-};
+use super::{Claim, Escrow, KeyRing, RingDocument, ShardSet, SideRoot, SideSet, WrappedKey};
 use crate::{KeyPurpose, SealError};
 
 /// The form that this program writes.

@@ -4,12 +4,10 @@
 //! each policy with its revision and the digest of its sealed bytes, and its own revision and tag
 //! are the generation that every decision is compared with; so what differs from it is refused.
 
-use std::borrow::Cow;
-
 use rand::{CryptoRng, Rng};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use spike_core::{Revision, policy::PolicyName};
+use spike_core::{Revision, id::as_hex, policy::PolicyName};
 use spike_seal::{DocumentAt, DocumentPurpose, RingKeys, SealError};
 use spike_store::{Document, DocumentPut, Generation, Kind};
 
@@ -23,38 +21,22 @@ const FORMAT: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     /// The policy.
-    #[serde(with = "text")]
     pub(crate) name: PolicyName,
     /// The revision of its document.
-    #[serde(with = "plain")]
     pub(crate) revision: Revision,
     /// The SHA-256 of its sealed bytes.
     pub(crate) digest: Digest,
 }
 
 /// The SHA-256 of a document's sealed bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Digest([u8; 32]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Digest(#[serde(with = "as_hex")] [u8; 32]);
 
 impl Digest {
     /// Of these bytes.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
-    }
-}
-
-impl Serialize for Digest {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&hex::encode(self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Digest {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let mut digest = [0; 32];
-        let text = <Cow<'de, str>>::deserialize(d)?;
-        hex::decode_to_slice(&*text, &mut digest).map_err(de::Error::custom)?;
-        Ok(Self(digest))
     }
 }
 
@@ -179,33 +161,4 @@ pub(crate) fn tag(rng: &mut impl Rng) -> [u8; 16] {
     let mut tag = [0; 16];
     rng.fill_bytes(&mut tag);
     tag
-}
-
-/// A revision as a plain number.
-mod plain {
-    use serde::{Deserialize, Deserializer, Serializer};
-    use spike_core::Revision;
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-    pub(super) fn serialize<S: Serializer>(revision: &Revision, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_u64(revision.0)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Revision, D::Error> {
-        u64::deserialize(d).map(Revision)
-    }
-}
-
-/// A name as plain text.
-mod text {
-    use serde::{Deserialize, Deserializer, Serializer, de};
-    use spike_core::policy::PolicyName;
-
-    pub(super) fn serialize<S: Serializer>(name: &PolicyName, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(name.as_str())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<PolicyName, D::Error> {
-        String::deserialize(d)?.parse().map_err(de::Error::custom)
-    }
 }
