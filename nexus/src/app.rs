@@ -26,10 +26,12 @@ use std::sync::Arc;
 use spike_audit::Log;
 use spike_store::Store;
 
+pub(crate) use policies::load::believe;
 pub use policies::manifest::Manifest;
+pub(crate) use trouble::Trouble;
 pub use watermark::Watermark;
 
-use self::{error::Error, lanes::Lanes, policies::memo::Memo, trouble::Trouble};
+use self::{error::Error, lanes::Lanes, policies::memo::Memo};
 use crate::keys::{Keys, Reason};
 
 /// What the configuration says about use cases.

@@ -6,6 +6,7 @@
 //! why.
 
 mod bootstrap;
+mod inspect;
 mod journal;
 mod keepers;
 mod plan;
@@ -33,7 +34,7 @@ use self::{
     site::{Pace, Site},
 };
 use crate::{
-    app::Watermark,
+    app::{Trouble, Watermark},
     keys::{Keys, Reason},
 };
 
@@ -137,6 +138,7 @@ impl Boot {
             expected_cluster: inputs.expected_cluster,
             board: keepers::Board::default(),
             journal: Arc::new(inputs.audit),
+            trouble: Trouble::default(),
         };
         let (origin, recipients) = (inputs.origin, inputs.recipients);
         Ok(Self { site, origin, recipients, collected: Collected::default() })
@@ -210,6 +212,11 @@ impl Boot {
     /// What is known of the Keepers, by index.
     pub fn keepers(&self) -> Vec<KeeperStatus> {
         self.site.board.of(&self.site.keepers)
+    }
+
+    /// What the store lost or replaced under this Nexus, as the last round saw it.
+    pub(crate) fn trouble(&self) -> Option<Reason> {
+        self.site.trouble.now()
     }
 
     /// What someone should look at though this Nexus serves.

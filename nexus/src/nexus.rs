@@ -79,7 +79,9 @@ impl Nexus {
             (State::Draining, Reason { code: "draining", message })
         });
         let sealed = self.keys.sealed_reason().map(|reason| (State::Sealed, reason));
-        let store = self.pulse.trouble().into_iter().chain(self.app.trouble());
+        // What a round couldn't read because the store doesn't answer is said once.
+        let store = self.pulse.trouble().or_else(|| self.boot.trouble());
+        let store = store.into_iter().chain(self.app.trouble());
         draining
             .into_iter()
             .chain(sealed)

@@ -48,6 +48,9 @@ const SWEEP: Duration = Duration::from_hours(1);
 /// one from taking all of a larger machine and of the audit.
 const RATE: Rate = Rate { per_second: 20_000, burst: 20_000 };
 
+/// How often a store that showed what must not be is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// How long one sweep may take.
 const SWEEP_BUDGET: Duration = Duration::from_mins(1);
 
@@ -193,6 +196,13 @@ fn background(nexus: &Arc<Nexus>, parts: &Parts, bootstrap: bool, ends: &Ends) {
     let (beating, stop) = (nexus.pulse.clone(), ends.stop.clone());
     let asked = store.clone();
     ends.tracker.spawn(async move { beating.run(&*asked, stop).await });
+
+    let (looking, stop) = (nexus.clone(), ends.stop.clone());
+    ends.tracker.spawn(async move {
+        while stop.run_until_cancelled(sleep(LOOK_AGAIN)).await.is_some() {
+            looking.app.look_again().await;
+        }
+    });
 
     let (booting, stop) = (nexus.clone(), ends.stop.clone());
     ends.tracker.spawn(async move {

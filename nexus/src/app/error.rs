@@ -121,6 +121,15 @@ impl Error {
     }
 }
 
+impl From<Error> for Reason {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotReady(reason) => reason,
+            other => Self::new(other.code(), other.to_string()),
+        }
+    }
+}
+
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         Self::Store(error)

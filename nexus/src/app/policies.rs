@@ -1,6 +1,6 @@
 //! Policies: reading, listing, writing. A write changes the manifest with the policy or not at all.
 
-mod load;
+pub(crate) mod load;
 pub(crate) mod manifest;
 pub(crate) mod memo;
 

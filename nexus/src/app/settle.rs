@@ -7,13 +7,15 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use rand::RngExt;
 use spike_seal::HashPurpose;
-use spike_store::{Call, CallerHash, Epochs, Seen};
+use spike_store::{Call, CallerHash, Epochs, Seen, TraceId};
+use tokio::time::Instant;
 
 use super::{
     App,
-    caller::Caller,
+    caller::{BUDGET, Caller},
     error::{Error, Result},
     policies::memo::Policies,
     verdict::{Ask, Verdict},
@@ -111,11 +113,7 @@ impl App {
                 (OnlyEpochs.look(self, &call, &known).await?.epochs, None)
             };
 
-            known.refuse_rollback(&epochs, floor).map_err(|e| self.went_back.note(e))?;
-            self.went_back.clear();
-            if known.covers(&epochs, true) {
-                self.bad_policies.clear();
-            }
+            self.never_back(&known, &epochs, floor)?;
             let policies_matter = ask.is_of_policies() || verdict.rests_on_policies();
             if known.covers(&epochs, policies_matter) {
                 match found {
@@ -127,6 +125,45 @@ impl App {
             known = self.learn(&call, &known, &epochs, policies_matter).await?;
         }
         Err(Error::Unsettled(MISMATCHES))
+    }
+
+    /// Looks again at what a request found wrong with the store: a replica that isn't ready for it
+    /// may get no other request that would.
+    pub(crate) async fn look_again(&self) {
+        if self.trouble().is_none() {
+            return;
+        }
+        let call = Call {
+            guard: None,
+            deadline: Instant::now() + BUDGET,
+            at: Timestamp::now(),
+            trace: TraceId::default(),
+            caller: CallerHash([0; 32]),
+        };
+        if let Err(error) = self.relearn(&call).await {
+            tracing::debug!("the store is still not whole: {error}");
+        }
+    }
+
+    async fn relearn(&self, call: &Call) -> Result<()> {
+        let known = self.known()?;
+        let floor = self.watermark.get();
+        let epochs = OnlyEpochs.look(self, call, &known).await?.epochs;
+        self.never_back(&known, &epochs, floor)?;
+        if !known.covers(&epochs, true) {
+            self.learn(call, &known, &epochs, true).await?;
+        }
+        Ok(())
+    }
+
+    /// Refuses what is older than was known, and notes that the store is whole if it is.
+    fn never_back(&self, known: &Known, epochs: &Epochs, floor: u64) -> Result<()> {
+        known.refuse_rollback(epochs, floor).map_err(|error| self.went_back.note(error))?;
+        self.went_back.clear();
+        if known.covers(epochs, true) {
+            self.bad_policies.clear();
+        }
+        Ok(())
     }
 
     /// What this process knows without asking the store.

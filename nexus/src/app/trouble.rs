@@ -1,5 +1,7 @@
 //! What the store showed that must not be: remembered for `/health` and status until it is gone.
 
+use std::sync::Arc;
+
 use arc_swap::ArcSwapOption;
 
 use super::error::Error;
@@ -18,10 +20,17 @@ impl Trouble {
             _ => None,
         };
         if let Some(reason) = reason {
-            tracing::error!(code = reason.code, "{}", reason.message);
-            self.0.store(Some(reason.into()));
+            self.set(reason);
         }
         error
+    }
+
+    /// Remembers what is wrong, and logs it once.
+    pub(crate) fn set(&self, reason: Reason) {
+        let reason = Arc::new(reason);
+        if self.0.swap(Some(reason.clone())).as_ref() != Some(&reason) {
+            tracing::error!(code = reason.code, "{}", reason.message);
+        }
     }
 
     /// The store is whole again.

@@ -7,7 +7,7 @@ use spike_seal::{Escrow, KeyRing, Opened, RingDocument, SealError, Shard};
 use spike_store::{Call, StoreError};
 
 use super::{
-    BootError, Progress,
+    BootError, Progress, inspect,
     keepers::{look, witness},
     rollback,
     site::{Site, unavailable},
@@ -173,13 +173,14 @@ async fn restore(
     }
     let Opened { root, keys, .. } = ring.restore(shards).map_err(|error| refused(&error))?;
     let told = witness(&look(&site.keepers).await);
-    let (epochs, present) = site.active(call).await?;
+    let (_, present) = site.active(call).await?;
     if *present != *ring {
         return Err(Reason::new("contended", "the key ring changed: try again").into());
     }
-    rollback::check(ring.revision(), epochs.generation, told)?;
+    let manifest = inspect::manifest(site, call, &keys, ring.revision()).await?;
+    rollback::check(ring.revision(), manifest.generation(), told)?;
     site.journal.write("keys.restore", ring.current().id.to_string()).await?;
-    site.watermark.raise(told.policies);
+    site.watermark.raise(manifest.generation().counter);
     site.keys.unseal(Unsealed { ring: ring.clone(), keys, root: Arc::new(root) });
     tracing::warn!("the root key was restored from recovery shards");
     Ok(())

@@ -11,42 +11,51 @@ use spike_core::{
     wire::v2::shard::{DropRequest, PutAs, SetRole, StatusResponse, Witness},
 };
 use spike_seal::Shard;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::sleep;
 
 use super::{
+    inspect,
     keepers::{Owner, Peer, Seen, commit_request, holds, look, put_request},
     plan::{self, Step},
     site::Site,
 };
-use crate::keys::{KeysError, Unsealed};
+use crate::keys::{Reason, Unsealed};
 
-/// Round after round, one per interval.
+/// Round after round: one per interval, one soon after the policies changed, and more while
+/// something is wrong with the store.
 pub(super) async fn forever(site: &Site) {
-    let mut ticks = interval(site.interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
-        if let Err(error) = round(site).await {
-            tracing::warn!("the Keepers were not looked after: {error}");
+        let (told, pause) = match round(site).await {
+            Ok(witness) => (witness.policies, site.interval),
+            Err(_) => (site.watermark.get(), site.interval.min(site.pace.trouble)),
+        };
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = site.watermark.above(told) => sleep(site.pace.tell).await,
         }
     }
 }
 
-/// Looks at every Keeper and gives it what it lacks.
+/// Looks at every Keeper and gives it what it lacks; returns what each was told.
 ///
 /// The ring is read **after** the Keepers were asked: a set that a Keeper had and that the ring
 /// doesn't name then is one of the past, never one that is just being made.
-pub(super) async fn round(site: &Site) -> Result<(), KeysError> {
+pub(super) async fn round(site: &Site) -> Result<Witness, Reason> {
     let sights = look(&site.keepers).await;
-    let call = site.call(None);
-    let seen = site.store.read(&call, &[]).await?;
-    let unsealed = site.keys.at(seen.epochs.ring, &call).await?;
+    let looked = inspect::documents(site).await;
+    match &looked {
+        Ok(_) => site.trouble.clear(),
+        Err(reason) => site.trouble.set(reason.clone()),
+    }
+    let unsealed = looked?;
 
-    let shards = unsealed.ring.deal(&unsealed.root)?;
+    let shards = unsealed.ring.deal(&unsealed.root);
+    let shards = shards.map_err(|error| Reason::new("internal", error.to_string()))?;
     let shards: BTreeMap<ShareIndex, &Shard> = shards.iter().map(|s| (s.index(), s)).collect();
-    let round = Round { site, witness: site.witness(unsealed.ring.revision()), unsealed, shards };
+    let witness = site.witness(unsealed.ring.revision());
+    let round = Round { site, unsealed, witness, shards };
     join_all(sights.into_iter().map(|(peer, sight)| round.tend(peer, sight))).await;
-    Ok(())
+    Ok(witness)
 }
 
 struct Round<'a> {

@@ -20,8 +20,8 @@ use crate::{
 
 /// Compares the store with what the Keepers were told, each counter by itself.
 ///
-/// The generation is the store's own word; a store that overstates it shows a manifest that doesn't
-/// fit, which is found when the policies are read.
+/// Whoever rests on it takes the generation from a manifest that was believed: the epochs alone are
+/// the store's own word.
 pub(super) fn check(
     ring: Revision,
     generation: Generation,

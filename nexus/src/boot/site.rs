@@ -13,7 +13,7 @@ use super::{
     keepers::{Board, Peer},
 };
 use crate::{
-    app::Watermark,
+    app::{Trouble, Watermark},
     keys::{Keys, Reason, RingRead},
 };
 
@@ -41,6 +41,10 @@ pub(super) struct Pace {
     pub(super) commits: Duration,
     /// Between two looks of a bootstrap at ring or Keepers.
     pub(super) look: Duration,
+    /// Before Keepers are told of a new policy counter: changes in a row are told at once.
+    pub(super) tell: Duration,
+    /// Between two rounds at most, while something is wrong with the store.
+    pub(super) trouble: Duration,
 }
 
 impl Pace {
@@ -55,6 +59,8 @@ impl Pace {
         overtaken: Duration::from_secs(10),
         commits: Duration::from_secs(30),
         look: Duration::from_millis(250),
+        tell: Duration::from_millis(250),
+        trouble: Duration::from_secs(1),
     };
 }
 
@@ -73,6 +79,8 @@ pub(super) struct Site {
     pub(super) expected_cluster: Option<ClusterId>,
     pub(super) board: Board,
     pub(super) journal: Arc<dyn Journal>,
+    /// What the last round found wrong with the store.
+    pub(super) trouble: Trouble,
 }
 
 /// The ring as the store shows it.

@@ -12,6 +12,7 @@ use spike_seal::{Claim, KeyRing, Opened, RingDocument, RootKey, SealError, Shard
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
+    inspect,
     keepers::{Peer, Seen, holds},
     rollback,
     site::{Site, unavailable},
@@ -54,11 +55,13 @@ pub(super) async fn until_open(site: &Site) {
 
 /// One attempt: ring, shards, root, MAC, witness.
 async fn attempt(site: &Site) -> Result<Unsealed, Reason> {
-    let (epochs, ring) = site.active(&site.call(None)).await?;
+    let (_, ring) = site.active(&site.call(None)).await?;
     let rebuilt = rebuild(site, &ring).await?;
-    rollback::check(ring.revision(), epochs.generation, rebuilt.witness)?;
+    let keys = &rebuilt.opened.keys;
+    let manifest = inspect::manifest(site, &site.call(None), keys, ring.revision()).await?;
+    rollback::check(ring.revision(), manifest.generation(), rebuilt.witness)?;
     site.journal.write("keys.open", ring.current().id.to_string()).await?;
-    site.watermark.raise(rebuilt.witness.policies);
+    site.watermark.raise(manifest.generation().counter);
     Ok(Unsealed { ring: *ring, keys: rebuilt.opened.keys, root: Arc::new(rebuilt.opened.root) })
 }
 

@@ -46,7 +46,7 @@ pub(super) async fn load(
 }
 
 /// The manifest, if it is the one that the epochs name and no older than was seen.
-fn believe(keys: &RingKeys, seen: &Seen<Vec<Document>>, floor: u64) -> Result<Manifest> {
+pub(crate) fn believe(keys: &RingKeys, seen: &Seen<Vec<Document>>, floor: u64) -> Result<Manifest> {
     let [document] = seen.value.as_slice() else {
         return Err(Error::rolled_back(NO_MANIFEST));
     };

@@ -203,6 +203,14 @@ async fn tampering_that_is_over_is_forgotten_though_nothing_has_to_be_read_again
     store.edit_reads(|_| ());
     assert_eq!(replica.get(APP, "t/b", 0).await.expect("granted"), "b1");
     assert_eq!(replica.app.trouble(), None);
+
+    store.edit_reads(|seen| seen.epochs.generation.counter = 1);
+    assert_eq!(code(replica.get(ROOT, "t/b", 0).await), "store_rolled_back");
+    replica.app.look_again().await;
+    assert_eq!(replica.app.trouble().expect("it still is").code, "store_rolled_back");
+    store.edit_reads(|_| ());
+    replica.app.look_again().await;
+    assert_eq!(replica.app.trouble(), None, "without a request");
 }
 
 #[tokio::test]

@@ -281,6 +281,8 @@ pub(super) struct Shared {
     /// What was written down.
     pub(super) diary: Mutex<Vec<&'static str>>,
     pub(super) diary_is_full: AtomicBool,
+    /// Documents of this kind are gone.
+    pub(super) lost: Mutex<Option<Kind>>,
 }
 
 impl Shared {
@@ -330,7 +332,11 @@ impl Secrets for Opened {
 impl Documents for Opened {
     async fn load(&self, call: &Call, kind: Kind, names: Names) -> Result<Seen<Vec<Document>>> {
         self.arrive().await?;
-        self.shared.store.load(call, kind, names).await
+        let mut seen = self.shared.store.load(call, kind, names).await?;
+        if *lock(&self.shared.lost) == Some(kind) {
+            seen.value.clear();
+        }
+        Ok(seen)
     }
 
     async fn change(

@@ -92,6 +92,7 @@ async fn all_shards_in_one_call_bring_the_root_back_and_the_keepers_too() {
     rehydrate::round(&site).await.expect("a round");
     world.assert_one_root().await;
     assert!(world.shared.diary().contains(&"keys.restore"));
+    assert_eq!(world.keepers[0].told().policies, 1, "what the store has was seen");
 }
 
 #[tokio::test]

@@ -1,9 +1,13 @@
 //! Keepers that lose their memory have it back; those of others are left alone.
 
+use std::time::Duration;
+
 use spike_core::{
     ClusterId,
     wire::v2::shard::{SetRole, Witness},
 };
+use spike_store::Kind;
+use tokio::time::{sleep, timeout};
 
 use super::{super::rehydrate, world::World};
 
@@ -46,7 +50,9 @@ async fn two_nexus_give_a_keeper_the_very_same_shard() {
 async fn keepers_learn_the_counters_without_getting_a_shard() {
     let world = World::bootstrapped(3, 2).await;
     let site = world.nexus().await;
-    site.watermark.raise(7);
+    rehydrate::round(&site).await.expect("a round");
+    assert_eq!(world.keepers[0].told(), Witness { ring: 2, policies: 1 }, "nobody read policies");
+    world.change_policies(6).await;
     rehydrate::round(&site).await.expect("a round");
     for keeper in &world.keepers {
         assert_eq!(keeper.told(), Witness { ring: 2, policies: 7 });
@@ -95,4 +101,40 @@ async fn a_ring_that_went_back_moves_nothing_on_the_keepers() {
     assert!(rehydrate::round(&robbed).await.is_err());
     let after: Vec<_> = world.keepers.iter().map(|keeper| keeper.status()).collect();
     assert_eq!(after, before);
+}
+
+#[tokio::test]
+async fn keepers_are_told_of_changed_policies_long_before_the_interval() {
+    let world = World::bootstrapped(3, 2).await;
+    let site = world.nexus().await;
+    assert_eq!(site.interval, Duration::from_secs(10));
+    let told = async |counter| {
+        while world.keepers.iter().any(|keeper| keeper.told().policies < counter) {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let change = async {
+        told(1).await;
+        world.change_policies(4).await;
+        site.watermark.raise(5);
+        told(5).await;
+    };
+    tokio::select! {
+        () = rehydrate::forever(&site) => unreachable!("it never ends"),
+        told = timeout(Duration::from_secs(5), change) => told.expect("told at once"),
+    }
+}
+
+#[tokio::test]
+async fn a_ring_or_manifest_lost_under_a_running_nexus_is_told_while_it_lasts() {
+    let world = World::bootstrapped(3, 2).await;
+    let site = world.nexus().await;
+    for (kind, code) in [(Kind::Ring, "store_lost_ring"), (Kind::Manifest, "store_rolled_back")] {
+        *world.shared.lost.lock().expect("whole") = Some(kind);
+        assert_eq!(rehydrate::round(&site).await.expect_err("lost").code, code);
+        assert_eq!(site.trouble.now().expect("told").code, code);
+        *world.shared.lost.lock().expect("whole") = None;
+        rehydrate::round(&site).await.expect("a round");
+        assert_eq!(site.trouble.now(), None, "put back");
+    }
 }

@@ -79,6 +79,19 @@ async fn policies_that_went_back_are_refused_though_the_ring_did_not() {
     assert_eq!(sealed(&world).await, "store_rolled_back");
 }
 
+/// The Nexus that changed them is gone, and nobody had read the policies since.
+#[tokio::test]
+async fn changed_policies_that_are_put_back_are_refused_by_a_new_nexus() {
+    let mut world = World::bootstrapped(3, 2).await;
+    rolled_back(&mut world, async |world| {
+        let site = world.nexus().await;
+        world.change_policies(1).await;
+        rehydrate::round(&site).await.expect("the Keepers are told");
+    })
+    .await;
+    assert_eq!(sealed(&world).await, "store_rolled_back");
+}
+
 #[tokio::test]
 async fn a_nexus_that_has_its_keys_refuses_a_ring_that_goes_back() {
     let mut world = World::bootstrapped(3, 2).await;

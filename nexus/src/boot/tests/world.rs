@@ -19,7 +19,7 @@ use super::{
     fakes::{Diary, Memory, Opened, Process, Reached, Shared},
 };
 use crate::{
-    app::Watermark,
+    app::{Manifest, Trouble, Watermark},
     keys::{Keys, Reason},
 };
 
@@ -41,6 +41,8 @@ pub(super) const HASTE: Pace = Pace {
     overtaken: Duration::from_millis(100),
     commits: Duration::from_secs(5),
     look: Duration::from_millis(1),
+    tell: Duration::from_millis(1),
+    trouble: Duration::from_millis(5),
 };
 
 /// Never dies.
@@ -83,6 +85,7 @@ impl World {
             expected_cluster: None,
             board: Board::default(),
             journal: Arc::new(Diary { shared: self.shared.clone(), process: process.clone() }),
+            trouble: Trouble::default(),
         }
     }
 
@@ -125,6 +128,18 @@ impl World {
         let call = self.call();
         let seen = self.shared.store.load(&call, Kind::Ring, Names::All).await.expect("it answers");
         seen.epochs.ring.0
+    }
+
+    /// Changes the policies as another process does: their counter is `above` + 1 then.
+    pub(super) async fn change_policies(&self, above: u64) {
+        let (open, mut random) = (self.nexus().await.keys, StdRng::seed_from_u64(above));
+        let keys = &open.open().expect("open").keys;
+        let listed = self.shared.store.load(&self.call(), Kind::Manifest, Names::All).await;
+        let before = &listed.expect("it answers").value[0];
+        let next = Manifest::open(keys, before).expect("ours").raised_above(above, &mut random);
+        let put = next.put(keys, &mut random, Some(before.revision)).expect("sealed");
+        let changed = self.shared.store.change(&self.call(), vec![put], Vec::new()).await;
+        changed.expect("changed");
     }
 
     pub(super) fn call(&self) -> Call {
