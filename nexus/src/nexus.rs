@@ -82,10 +82,15 @@ impl Nexus {
         // What a round couldn't read because the store doesn't answer is said once.
         let store = self.pulse.trouble().or_else(|| self.boot.trouble());
         let store = store.into_iter().chain(self.app.trouble());
+        let audit = self.audit.trouble().map(|error| {
+            let reason = Reason { code: "audit_unavailable", message: error.to_string() };
+            (State::StoreUnavailable, reason)
+        });
         draining
             .into_iter()
             .chain(sealed)
             .chain(store.map(|reason| (State::StoreUnavailable, reason)))
+            .chain(audit)
     }
 }
 

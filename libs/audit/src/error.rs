@@ -14,7 +14,7 @@ pub enum AuditError {
     InUse(PathBuf),
     /// The file ends in something that is not a line of ours: it is not appended to.
     #[error(
-        "audit log {0}: its last line is not an audit line; check it with `spike audit verify`, then move the file away"
+        "audit log {0}: its last line is not an audit line; check it with `spike audit verify`, then move it away; a new chain begins"
     )]
     NotALog(PathBuf),
     /// The log was closed.

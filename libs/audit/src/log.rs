@@ -118,8 +118,10 @@ impl Log {
             durable.await.map_err(|_| AuditError::Closed)?
         });
         appended.await.unwrap_or_else(|_| {
+            let error = AuditError::TimedOut(APPEND_DEADLINE);
             self.shared.board.failures.fetch_add(1, Relaxed);
-            Err(AuditError::TimedOut(APPEND_DEADLINE))
+            self.shared.board.note(Some(error.clone()));
+            Err(error)
         })
     }
 
@@ -152,6 +154,12 @@ impl Log {
             failures: board.failures.load(Relaxed),
             keys: board.keys(),
         }
+    }
+
+    /// Why the log takes no lines: the last failure, until lines are kept again. It is tried again
+    /// every second, whether anyone appends or not.
+    pub fn trouble(&self) -> Option<AuditError> {
+        self.shared.board.trouble()
     }
 
     /// Writes what is queued, signs a last head and closes the sink; waits at most
@@ -189,7 +197,8 @@ impl Shared {
     }
 }
 
-/// Once a second: counted denials; every [`HEAD_EVERY_SECONDS`]: a signed head.
+/// Once a second: counted denials; every [`HEAD_EVERY_SECONDS`], or while lines are refused: a
+/// signed head.
 ///
 /// Holds the log only while it works, so that the last handle's end ends the writer, too.
 async fn tick(shared: Weak<Shared>, ended: CancellationToken) {
@@ -202,7 +211,7 @@ async fn tick(shared: Weak<Shared>, ended: CancellationToken) {
         let Some(log) = shared.upgrade().map(|shared| Log { shared }) else { return };
         let counted = log.shared.denials().take_ended(Timestamp::now());
         log.append_counted(counted).await;
-        if second.is_multiple_of(HEAD_EVERY_SECONDS) {
+        if second.is_multiple_of(HEAD_EVERY_SECONDS) || log.trouble().is_some() {
             // A full queue will be signed at the next turn.
             let _ = log.shared.queue.try_send(Command::Head);
         }

@@ -329,3 +329,27 @@ async fn the_last_handle_gone_signs_and_ends_the_log() {
     }
     panic!("the writer still holds the file");
 }
+
+/// Whoever watches a replica takes it out of rotation then, so that nobody appends.
+#[tokio::test]
+async fn a_log_that_takes_no_lines_says_so_until_it_takes_them_again() {
+    let home = Home::new();
+    let log = home.open().await;
+    log.append(entry()).await.expect("durable");
+    assert!(log.trouble().is_none());
+    let mut foreign = File::options().append(true).open(home.path()).expect("a log");
+    foreign.write_all(b"not one of ours\n").expect("written");
+    assert!(matches!(log.append(entry()).await, Err(AuditError::NotALog(_))));
+    let told = log.trouble().expect("told").to_string();
+    let named = told.contains(&home.path().display().to_string());
+    assert!(named && told.contains("move it away; a new chain begins"), "{told}");
+
+    fs::rename(home.path(), home.0.path().join("away")).expect("moved");
+    let mended = async {
+        while log.trouble().is_some() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), mended).await.expect("tries by itself");
+    log.append(entry()).await.expect("durable");
+}

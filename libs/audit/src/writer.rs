@@ -40,6 +40,8 @@ pub(crate) struct Board {
     /// Every key that signed since the start.
     keys: Mutex<PublicKeys>,
     next_signer: Mutex<Option<Signer>>,
+    /// Why the last line was refused, while none was kept since.
+    trouble: Mutex<Option<AuditError>>,
 }
 
 impl Board {
@@ -52,6 +54,16 @@ impl Board {
 
     pub(crate) fn keys(&self) -> PublicKeys {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why the log takes no lines, if it doesn't.
+    pub(crate) fn trouble(&self) -> Option<AuditError> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lines were kept (`None`), or refused.
+    pub(crate) fn note(&self, trouble: Option<AuditError>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
     fn take_signer(&self) -> Option<Signer> {
@@ -117,6 +129,7 @@ impl Writer {
     fn write(&mut self, lines: Vec<Waiting>, head: bool) {
         match self.write_page(&lines, head) {
             Ok(mut seq) => {
+                self.board.note(None);
                 for (_, answer) in lines {
                     // A caller that gave up has its line all the same.
                     let _ = answer.send(Ok(seq));
@@ -128,6 +141,7 @@ impl Writer {
                 tracing::error!(%error, lines = lost, "audit lines refused");
                 self.refused += lost;
                 self.board.failures.fetch_add(lost.max(1), Relaxed);
+                self.board.note(Some(error.clone()));
                 for (_, answer) in lines {
                     let _ = answer.send(Err(error.clone()));
                 }
