@@ -150,6 +150,8 @@ fn without_its_recovery_shards_a_cluster_waits_sealed_until_people_bring_them() 
     assert!(sealed.contains("the cluster runs, but sealed"), "{sealed}");
     assert!(sealed.contains("spike dev env --role restore"), "{sealed}");
     assert_eq!(laptop.status()["sealed"], true);
+    let status = laptop.dev(&["status"], 6);
+    assert!(status.contains("spike dev env --role restore"), "{status}");
     let shard = |n: u8| away.join(format!("spike.recovery.{n}.txt")).display().to_string();
     let line = format!("operator restore {} {}", shard(1), shard(3));
     let restored = laptop.shell("restore", &line);

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::{
-    Place,
+    Place, caution,
     control::{self, ProgramStatus, Status},
     home::Home,
 };
@@ -30,8 +30,12 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let status = control::status(&Home::at(&self.place.dir)?).await?;
+        let home = Home::at(&self.place.dir)?;
+        let status = control::status(&home).await?;
         self.format.format.print(&status)?;
+        if status.sealed {
+            return Err(caution::sealed(&home));
+        }
         let well = status.started && status.programs.iter().all(|program| program.ready);
         if well { Ok(()) } else { Err(CliError::Verdict(Exit::Unavailable)) }
     }
