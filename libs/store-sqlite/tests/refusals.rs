@@ -44,7 +44,7 @@ async fn the_database_of_spike_itself_is_refused_and_left_alone() {
     let before = fs::read(&file).unwrap();
 
     let why = refusal(&file).await;
-    assert!(why.contains("SPIKE itself") && why.contains("import"), "{why}");
+    assert!(why.contains("SPIKE itself") && why.contains("name a new file"), "{why}");
     assert_eq!(fs::read(&file).unwrap(), before, "not a byte of it changed");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
 }
