@@ -2,9 +2,11 @@
 //!
 //! It is for a single node: the file is on a local disk and belongs to one Nexus. What it keeps is
 //! durable when a call returns (write-ahead log, `synchronous = FULL`), and every answer is of one
-//! snapshot. It refuses files that aren't its own rather than guess what is in them.
+//! snapshot. It refuses files that aren't its own rather than guess what is in them,
+//! and works no longer when its file is removed or replaced under it.
 
 mod error;
+mod names;
 mod place;
 mod reader;
 mod rows;
@@ -13,6 +15,7 @@ mod writer;
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -25,7 +28,7 @@ use spike_store::{
     StoreError, TraceId, rules,
 };
 use sqlx::{
-    ConnectOptions, SqlitePool,
+    ConnectOptions, Executor, SqlitePool,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::{sync::RwLock, time::Instant};
@@ -33,6 +36,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     error::failed,
+    names::{FileNames, Inode},
     schema::SCHEMA,
     writer::{Job, Queue, SWEEP_STEP},
 };
@@ -63,6 +67,7 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct SqliteStore {
     readers: SqlitePool,
+    names: Arc<FileNames>,
     /// `None` once the store is closed.
     queue: RwLock<Option<Queue>>,
     tasks: TaskTracker,
@@ -94,6 +99,7 @@ impl SqliteStore {
     }
 
     async fn connect(writing: SqliteConnectOptions, path: &Path, options: Options) -> Result<Self> {
+        let opened = Inode::of(path).map_err(|error| StoreError::busy(error.to_string()))?;
         let mut connection = writing.connect().await.map_err(failed)?;
         let file = path.display().to_string();
         // What isn't ours is refused before anything of it is changed, its journal mode included.
@@ -110,13 +116,30 @@ impl SqliteStore {
             .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
+            // The first look opens what lies beside the file: not one of these is opened late. If
+            // it finds damage, so will the read that wants an answer.
+            .after_connect(|reader, _| {
+                Box::pin(async {
+                    let _ = reader.execute("SELECT only FROM epochs").await;
+                    Ok(())
+                })
+            })
             .connect_with(common(path).pragma("query_only", "ON"))
             .await
             .map_err(failed)?;
-        let (queue, writer) = Queue::new(connection);
+        let names = Arc::new(FileNames::of(path, opened)?);
+        let (queue, writer) = Queue::new(connection, names.clone());
         let tasks = TaskTracker::new();
         tasks.spawn(writer);
-        Ok(Self { readers, queue: RwLock::new(Some(queue)), tasks, server_version })
+        Ok(Self { readers, names, queue: RwLock::new(Some(queue)), tasks, server_version })
+    }
+
+    /// Reads in time, from a file that has its name before and after it.
+    async fn look<T>(&self, call: &Call, read: impl Future<Output = Result<T>>) -> Result<T> {
+        rules::on_time(call)?;
+        self.names.check()?;
+        let found = read.await;
+        self.names.check().and(found)
     }
 
     async fn queue(&self) -> Result<Queue> {
@@ -140,8 +163,7 @@ fn writing(path: &Path) -> SqliteConnectOptions {
 #[async_trait]
 impl Secrets for SqliteStore {
     async fn read(&self, call: &Call, want: &[(SecretPath, Select)]) -> Result<Seen<Vec<Found>>> {
-        rules::on_time(call)?;
-        reader::read(&self.readers, call, want).await
+        self.look(call, reader::read(&self.readers, call, want)).await
     }
 
     async fn commit(&self, call: &Call, batch: Batch) -> Result<Seen<Outcome>> {
@@ -150,16 +172,14 @@ impl Secrets for SqliteStore {
     }
 
     async fn list(&self, call: &Call, page: Page) -> Result<Seen<Listed>> {
-        rules::on_time(call)?;
-        reader::list(&self.readers, call, &page).await
+        self.look(call, reader::list(&self.readers, call, &page)).await
     }
 }
 
 #[async_trait]
 impl Documents for SqliteStore {
     async fn load(&self, call: &Call, kind: Kind, names: Names) -> Result<Seen<Vec<Document>>> {
-        rules::on_time(call)?;
-        reader::load(&self.readers, call, kind, &names).await
+        self.look(call, reader::load(&self.readers, call, kind, &names)).await
     }
 
     async fn change(

@@ -28,6 +28,7 @@ use tokio::{
 pub(crate) use self::key::SWEEP_STEP;
 use crate::{
     error::{commit_failed, failed},
+    names::FileNames,
     rows,
 };
 
@@ -90,9 +91,12 @@ pub(crate) struct Queue(mpsc::Sender<Ticket>);
 
 impl Queue {
     /// The queue and the task that empties it, which ends when the last queue is gone.
-    pub(crate) fn new(connection: SqliteConnection) -> (Self, impl Future<Output = ()>) {
+    pub(crate) fn new(
+        connection: SqliteConnection,
+        names: Arc<FileNames>,
+    ) -> (Self, impl Future<Output = ()>) {
         let (queue, tickets) = mpsc::channel(QUEUE);
-        (Self(queue), run(connection, tickets))
+        (Self(queue), run(connection, names, tickets))
     }
 
     /// Waits for the result of a job, until the deadline.
@@ -127,10 +131,14 @@ pub(crate) fn closed() -> StoreError {
     StoreError::Unavailable { reason: "the store is closed".into(), retryable: false, source: None }
 }
 
-async fn run(mut connection: SqliteConnection, mut tickets: mpsc::Receiver<Ticket>) {
+async fn run(
+    mut connection: SqliteConnection,
+    names: Arc<FileNames>,
+    mut tickets: mpsc::Receiver<Ticket>,
+) {
     while let Some(first) = tickets.recv().await {
         let mut group = gather(first, &mut tickets);
-        let failure = transaction(&mut connection, &mut group).await.err();
+        let failure = named_transaction(&mut connection, &names, &mut group).await.err();
         if failure.is_some() {
             // Some failures have ended the transaction already: then there is nothing to roll back.
             let _ = sqlx::query("ROLLBACK").execute(&mut connection).await;
@@ -155,6 +163,19 @@ fn gather(first: Ticket, tickets: &mut mpsc::Receiver<Ticket>) -> Vec<Ticket> {
         group.push(next);
     }
     group
+}
+
+/// One transaction, on a file that has its name before and after it.
+///
+/// A commit into a file that lost its name meanwhile may be lost, or found when the file is back.
+async fn named_transaction(
+    connection: &mut SqliteConnection,
+    names: &FileNames,
+    group: &mut Vec<Ticket>,
+) -> Result<()> {
+    names.check()?;
+    transaction(connection, group).await?;
+    names.check().map_err(|error| StoreError::Ambiguous { source: Some(Arc::new(error)) })
 }
 
 /// One transaction. An error is the whole group's: nothing of it happened.

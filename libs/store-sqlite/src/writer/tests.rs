@@ -102,6 +102,25 @@ async fn a_write_that_was_begun_by_its_deadline_is_ambiguous() {
 }
 
 #[tokio::test]
+async fn a_file_that_goes_while_it_is_written_makes_the_write_ambiguous() {
+    let (_directory, file) = file();
+    let store = open(&file).await;
+    let other = lock(&file).await;
+    let away = file.with_extension("away");
+    let (at, commit) = (call(), batch([step("a", 0)]));
+    let written = async {
+        // By now the writer has looked at the names and waits for the lock.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        std::fs::rename(&file, &away).unwrap();
+        drop(other);
+    };
+    let (result, ()) = tokio::join!(store.commit(&at, commit), written);
+    assert!(matches!(result, Err(StoreError::Ambiguous { .. })), "{result:?}");
+    std::fs::rename(&away, &file).unwrap();
+    assert_eq!(revision(&*store, "a").await, 1, "found when the file is back");
+}
+
+#[tokio::test]
 async fn a_write_whose_caller_left_happens_and_its_key_tells() {
     let (_directory, file) = file();
     let store = open(&file).await;
