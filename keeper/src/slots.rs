@@ -118,7 +118,8 @@ impl Slots {
         }
         let held = self.checked(request)?;
         self.same_cluster(frame.cluster_id)?;
-        let plan = |change| Ok(Plan { change, witness: told(sender, request.witness) });
+        let witness = told(sender, request.witness)?;
+        let plan = |change| Ok(Plan { change, witness });
 
         let slot = self.find(frame.cluster_id, frame.set_id);
         if let Some((role, same)) = slot {
@@ -149,7 +150,8 @@ impl Slots {
         if order(&held.frame) != (request.epoch, request.attempt) {
             return Err(Refusal::OtherFrame);
         }
-        let plan = |change| Ok(Plan { change, witness: told(sender, request.witness) });
+        let witness = told(sender, request.witness)?;
+        let plan = |change| Ok(Plan { change, witness });
         match role {
             SetRole::Current => plan(Change::Nothing),
             SetRole::Previous => Err(Refusal::StaleEpoch),
@@ -182,7 +184,7 @@ impl Slots {
         only_nexus(sender)?;
         self.same_cluster(request.cluster_id)?;
         let (_, held) = self.find(request.cluster_id, request.set_id).ok_or(Refusal::NoSuchSet)?;
-        let witness = request.witness.and_then(|witness| told(sender, witness));
+        let witness = told(sender, request.witness.unwrap_or_default())?;
         Ok((held, Plan { change: Change::Nothing, witness }))
     }
 
@@ -305,8 +307,12 @@ fn only_nexus(sender: Sender) -> Result<(), Refusal> {
 }
 
 /// Only a Nexus reads the store and can witness what is in it.
-fn told(sender: Sender, witness: Witness) -> Option<Witness> {
-    (sender == Sender::Nexus).then_some(witness)
+fn told(sender: Sender, witness: Witness) -> Result<Option<Witness>, Refusal> {
+    if witness.is_possible() {
+        Ok((sender == Sender::Nexus).then_some(witness))
+    } else {
+        Err(Refusal::BadWitness)
+    }
 }
 
 const fn order(frame: &Frame) -> (u32, u32) {

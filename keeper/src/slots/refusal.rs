@@ -56,6 +56,9 @@ pub enum Refusal {
     /// The committed set can only be replaced.
     #[error("the current set can't be dropped, only replaced")]
     CurrentSet,
+    /// Counters that no store can have: believed, they would keep every Nexus from starting.
+    #[error("the witness is above 2^62, where no store's counters can be")]
+    BadWitness,
     /// SPIKE's own protocol is over once sets are held.
     #[error("this Keeper holds framed sets")]
     Framed,
@@ -79,6 +82,7 @@ impl Refusal {
             Self::StaleEpoch => ProblemCode::ShardStaleEpoch,
             Self::LowerAttempt => ProblemCode::ShardLowerAttempt,
             Self::CurrentSet => ProblemCode::ShardCurrentSet,
+            Self::BadWitness => ProblemCode::ShardBadWitness,
             Self::Framed => ProblemCode::ShardFramed,
         }
     }

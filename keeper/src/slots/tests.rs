@@ -342,6 +342,30 @@ fn only_a_nexus_witnesses_and_the_witness_only_rises() {
 }
 
 #[test]
+fn counters_that_no_store_can_have_are_refused_and_leave_no_trace() {
+    let mut slots = empty();
+    let plan = slots.put(&set(1, 1).put(PutAs::Pending), Nexus).expect("taken");
+    slots.apply(plan);
+    let (top, over) = (Witness::HIGHEST, Witness::HIGHEST + 1);
+    for (ring, policies) in [(over, 0), (0, over), (u64::MAX, u64::MAX)] {
+        let witness = Witness { ring, policies };
+        let again = PutRequest { witness, ..set(1, 1).put(PutAs::Pending) };
+        let refused = [
+            slots.put(&again, Nexus).map(drop),
+            slots.commit(&CommitRequest { witness, ..set(1, 1).commit() }, Nexus).map(drop),
+            slots.get(&GetRequest { witness: Some(witness), ..set(1, 1).get() }, Nexus).map(drop),
+        ];
+        assert_eq!(refused, [Err(Refusal::BadWitness); 3], "{witness:?}");
+    }
+    assert_eq!(slots.status().sets.len(), 1);
+    assert_eq!(slots.status().witness, Witness::default());
+    let witness = Witness { ring: top, policies: top };
+    let plan = slots.commit(&CommitRequest { witness, ..set(1, 1).commit() }, Nexus);
+    slots.apply(plan.expect("the highest there is"));
+    assert_eq!(slots.status().witness, witness);
+}
+
+#[test]
 fn spikes_own_shard_is_taken_and_given_only_while_no_set_is_held() {
     let mut slots = empty();
     assert_eq!(slots.unframed(Nexus).map(drop), Err(Refusal::NoSuchSet));

@@ -126,8 +126,17 @@ pub(super) async fn look(peers: &[Peer]) -> Sights {
 /// The highest counters that any of the Keepers remembers, each by itself.
 pub(super) fn witness(sights: &Sights) -> Witness {
     let statuses = sights.iter().filter_map(|(_, sight)| sight.as_ref().ok());
-    statuses.fold(Witness::default(), |highest, status| highest.max(status.witness))
+    statuses.filter_map(believable).fold(Witness::default(), Witness::max)
 }
+
+/// What a Keeper remembers, unless it can't have been seen: then somebody lied to it.
+pub(super) fn believable(status: &StatusResponse) -> Option<Witness> {
+    Some(status.witness).filter(|witness| witness.is_possible())
+}
+
+/// Of a Keeper that somebody lied to.
+pub(super) const IMPOSSIBLE: &str =
+    "it remembers counters that no store can have, and is not believed; restart it";
 
 /// What a set of shards belongs to.
 #[derive(Clone, Copy)]

@@ -6,7 +6,7 @@ use spike_core::{
 };
 use spike_seal::{KeyRing, ShardSet};
 
-use super::keepers::{digest_of, holds};
+use super::keepers::{IMPOSSIBLE, believable, digest_of, holds};
 use crate::keys::Reason;
 
 /// One thing to do.
@@ -58,6 +58,7 @@ pub(super) fn rehydrate(ring: &KeyRing, status: &StatusResponse, witness: Witnes
     };
     if plan.flaw.is_none() {
         plan.steps.extend(unnamed(ring, status).map(Step::Forget));
+        plan.flaw = believable(status).is_none().then_some(IMPOSSIBLE);
     }
     plan
 }

@@ -53,7 +53,7 @@ pub(super) async fn round(site: &Site) -> Result<Witness, Reason> {
     let shards = shards.map_err(|error| Reason::new("internal", error.to_string()))?;
     let shards: BTreeMap<ShareIndex, &Shard> = shards.iter().map(|s| (s.index(), s)).collect();
     let witness = site.witness(unsealed.ring.revision());
-    let round = Round { site, unsealed, witness, shards };
+    let round = Round { site, unsealed, witness: witness.capped(), shards };
     join_all(sights.into_iter().map(|(peer, sight)| round.tend(peer, sight))).await;
     Ok(witness)
 }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
     inspect,
-    keepers::{Peer, Seen, holds},
+    keepers::{IMPOSSIBLE, Peer, Seen, believable, holds},
     rollback,
     site::{Site, unavailable},
 };
@@ -150,13 +150,12 @@ fn note(site: &Site, ring: &KeyRing, peer: &Peer, answer: Answer, gathered: &mut
         let refused = ring.refuse(std::slice::from_ref(&shard));
         refused.first().map_or(Ok(shard), |refused| Err(refused.why.to_string()))
     });
-    if let Ok(status) = &status {
-        gathered.witness = gathered.witness.max(status.witness);
-    }
+    let witness = status.as_ref().ok().map(believable);
+    gathered.witness = gathered.witness.max(witness.flatten().unwrap_or_default());
     let flaw = match shard {
         Ok(shard) => {
             gathered.shards.push(shard);
-            None
+            (witness == Some(None)).then(|| IMPOSSIBLE.to_owned())
         }
         Err(why) => {
             gathered.lacking.insert(peer.index);

@@ -7,6 +7,7 @@ use spike_core::{
 };
 use spike_seal::{Claim, KeyRing, RootKey};
 
+use super::super::keepers::IMPOSSIBLE;
 use super::super::plan::{
     AHEAD, FOREIGN, Plan, Step, WRONG_DIGEST, advice, any_committed, rehydrate,
 };
@@ -71,6 +72,17 @@ fn a_whole_keeper_is_told_what_it_does_not_know_yet() {
     }
     let older = Witness { ring: 1, policies: 1 };
     assert_eq!(rehydrate(&ring, &status, older), Plan::default());
+}
+
+#[test]
+fn a_keeper_that_was_lied_to_is_named_and_kept_whole() {
+    let ring = ring();
+    let witness = Witness { ring: u64::MAX, policies: 0 };
+    let lied_to = |sets| StatusResponse { witness, ..keeper(1, sets) };
+    let put = Plan { steps: vec![Step::Put], flaw: Some(IMPOSSIBLE) };
+    assert_eq!(rehydrate(&ring, &lied_to(vec![]), KNOWN), put);
+    let whole = lied_to(vec![held(&ring, 1, SetRole::Current)]);
+    assert_eq!(rehydrate(&ring, &whole, KNOWN).flaw, Some(IMPOSSIBLE));
 }
 
 #[test]

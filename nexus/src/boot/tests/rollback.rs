@@ -125,6 +125,35 @@ async fn an_accepted_store_is_above_everything_that_was_seen() {
 }
 
 #[tokio::test]
+async fn counters_that_no_store_can_have_lock_nobody_out() {
+    let world = World::bootstrapped(3, 2).await;
+    for lie in [Witness::HIGHEST + 1, u64::MAX] {
+        world.keepers[1].remember(Witness { ring: lie, policies: lie });
+        let site = world.nexus().await;
+        let table = site.board.of(&site.keepers);
+        let said = table[1].error.as_deref().unwrap_or_default();
+        assert!(said.contains("counters that no store can have"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn above_the_highest_lie_that_is_believed_there_is_room_to_go_on() {
+    let world = World::bootstrapped(3, 2).await;
+    let top = Witness::HIGHEST;
+    world.keepers[1].remember(Witness { ring: top, policies: top });
+    assert_eq!(sealed(&world).await, "store_rolled_back");
+    let (site, mut random) = (world.healthy(), StdRng::seed_from_u64(1));
+    let accepted = rollback::accept(&site, &world.call(), &mut random).await.expect("accepted");
+    assert_eq!(accepted, (top + 1, top + 1));
+
+    world.keepers[0].restart();
+    rehydrate::round(&site).await.expect("the Keepers are told");
+    let told = world.keepers[0].told();
+    assert_eq!(told, Witness { ring: top, policies: top }, "what a Keeper takes");
+    world.nexus().await;
+}
+
+#[tokio::test]
 async fn a_store_that_is_not_older_has_nothing_to_accept() {
     let world = World::bootstrapped(3, 2).await;
     let (site, mut random) = (world.nexus().await, StdRng::seed_from_u64(1));

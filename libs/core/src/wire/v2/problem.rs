@@ -137,6 +137,8 @@ codes! {
     ShardWrongIndex = 400 "shard/wrong_index",
     /// It belongs to another instance.
     ShardOtherInstance = 400 "shard/other_instance",
+    /// No store can have the counters that the sender has seen.
+    ShardBadWitness = 400 "shard/bad_witness",
     /// The Keeper holds no shard of that set.
     ShardNotHeld = 404 "shard/not_held",
     /// The Keeper holds shards of another cluster.

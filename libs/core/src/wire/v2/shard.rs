@@ -41,6 +41,22 @@ pub struct Witness {
 }
 
 impl Witness {
+    /// The highest counter that anyone is told of or believes to have been seen.
+    ///
+    /// Honest counters rise by one: a write per nanosecond gets there in 146 years. A store counts
+    /// twice as far, so above any witness there is room for a store that shall go on.
+    pub const HIGHEST: u64 = 1 << 62;
+
+    /// True if honest counters can have come this far.
+    pub const fn is_possible(self) -> bool {
+        self.ring <= Self::HIGHEST && self.policies <= Self::HIGHEST
+    }
+
+    /// What may be told: a store that went on above [`Witness::HIGHEST`] is witnessed as that.
+    pub fn capped(self) -> Self {
+        Self { ring: self.ring.min(Self::HIGHEST), policies: self.policies.min(Self::HIGHEST) }
+    }
+
     /// The higher of both, each counter by itself.
     pub fn max(self, other: Self) -> Self {
         Self { ring: self.ring.max(other.ring), policies: self.policies.max(other.policies) }
