@@ -7,6 +7,12 @@ use spike_core::{Roles, ShareIndex};
 use spike_identity::Source;
 use spike_runtime::{Env, env::Listen, identity_env};
 
+/// Sets [`Config::listen`].
+pub(crate) const LISTEN: &str = "SPIKE_KEEPER_TLS_PORT";
+
+/// Sets [`Config::probes`].
+pub(crate) const PROBES: &str = "SPIKE_KEEPER_PROBE_PORT";
+
 /// SPIKE's port.
 const TLS_PORT: &str = ":8443";
 
@@ -44,8 +50,8 @@ impl Config {
     pub fn read(env: &mut Env) -> Self {
         let index = index(env);
         Self {
-            listen: env.listen("SPIKE_KEEPER_TLS_PORT", TLS_PORT),
-            probes: env.listen("SPIKE_KEEPER_PROBE_PORT", PROBE_PORT),
+            listen: env.listen(LISTEN, TLS_PORT),
+            probes: env.listen(PROBES, PROBE_PORT),
             index,
             roles: identity_env::roles(env),
             identity: identity_env::source(env),

@@ -19,7 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     api::{self, Api},
-    config::Config,
+    config::{self, Config},
     keeper::Keeper,
     metrics,
     slots::Sender,
@@ -61,7 +61,7 @@ async fn serve(
     tracker: &TaskTracker,
 ) -> anyhow::Result<()> {
     audit.append(Entry::new(Event::Started, "keeper.start", Timestamp::now())).await?;
-    let listener = bind(&config.listen).await?;
+    let listener = bind(config::LISTEN, &config.listen).await?;
     let keeper = Arc::new(Keeper::new(config, audit.clone()));
     let mut registry = Registry::default();
     let requests = Requests::register(&mut registry);
@@ -71,7 +71,7 @@ async fn serve(
 
     // Probes answer before there is an identity: waiting for one is no reason to be restarted.
     let probes = Probes::new(Arc::clone(&keeper) as _, Metrics::new(registry));
-    let listener_of_probes = bind(&config.probes).await?;
+    let listener_of_probes = bind(config::PROBES, &config.probes).await?;
     let done = CancellationToken::new();
     let _done = done.clone().drop_guard();
     tracker.spawn(probes.serve(listener_of_probes, stop.clone(), done));

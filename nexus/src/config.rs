@@ -73,6 +73,12 @@ pub struct Config {
 
 const CLUSTER: &str = "Use the cluster's 32 hex digits, as `spike status` shows them.";
 
+/// Sets [`Config::listen`].
+pub(crate) const LISTEN: &str = "SPIKE_NEXUS_TLS_PORT";
+
+/// Sets [`Config::probes`].
+pub(crate) const PROBES: &str = "SPIKE_NEXUS_PROBE_PORT";
+
 /// The pod's name tells replicas apart; elsewhere the machine's does.
 const DEFAULT_REPLICA: &str = "nexus";
 
@@ -91,8 +97,8 @@ impl Config {
         let (keepers, quorum) = quorum::read(env_ref, mode);
         let config = Self {
             log_level: logs::level(env_ref),
-            listen: env_ref.listen("SPIKE_NEXUS_TLS_PORT", ":8553"),
-            probes: env_ref.listen("SPIKE_NEXUS_PROBE_PORT", ":8554"),
+            listen: env_ref.listen(LISTEN, ":8553"),
+            probes: env_ref.listen(PROBES, ":8554"),
             mode,
             store,
             keepers,

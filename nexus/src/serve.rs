@@ -33,7 +33,7 @@ use crate::{
     api,
     app::App,
     boot::Boot,
-    config::{Config, Mode},
+    config::{self, Config, Mode},
     metrics::{Metrics, StoreMetrics, register_keepers},
     nexus::Nexus,
     start::{self, Parts},
@@ -80,8 +80,8 @@ pub(crate) async fn run(config: Config, bootstrap: bool) -> anyhow::Result<()> {
     process::protect(config.require_mlock)?;
     let draining = process::shutdown()?;
     let listeners = Listeners {
-        api: runtime::bind(&config.listen).await?,
-        probes: runtime::bind(&config.probes).await?.into_std()?,
+        api: runtime::bind(config::LISTEN, &config.listen).await?,
+        probes: runtime::bind(config::PROBES, &config.probes).await?.into_std()?,
     };
     let ends = Ends { draining, stop: CancellationToken::new(), tracker: TaskTracker::new() };
     let served = match Box::pin(open(&config, &listeners, &ends)).await {

@@ -20,7 +20,7 @@ use tokio::{net::TcpListener, sync::OwnedSemaphorePermit};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::Serving;
+use crate::{env::Listen, metrics::Serving};
 pub(crate) use accept::Accepting;
 
 pub use body::{BodyError, read_body};
@@ -163,10 +163,34 @@ impl Server {
     }
 }
 
-/// Binds `listen`, with the address in the error.
-pub async fn bind(listen: &crate::env::Listen) -> io::Result<TcpListener> {
-    listen
-        .bind()
-        .await
-        .map_err(|error| io::Error::new(error.kind(), format!("can't listen on {listen}: {error}")))
+/// Binds `listen`, which `variable` set; the error names both and what would help.
+pub async fn bind(variable: &str, listen: &Listen) -> io::Result<TcpListener> {
+    listen.bind().await.map_err(|error| {
+        let remedy = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("end the process that has it, or set {variable} to another port")
+            }
+            io::ErrorKind::PermissionDenied => {
+                format!("set {variable} to a port from 1024 up, or grant CAP_NET_BIND_SERVICE")
+            }
+            _ => format!("set {variable} to an address of this machine, such as :8553"),
+        };
+        io::Error::new(error.kind(), format!("can't listen on {listen}: {error}: {remedy}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_told_with_the_variable_that_chose_it() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = taken.local_addr().expect("bound").to_string();
+        let listen = address.parse().expect("an address");
+        let refused = bind("SPIKE_X_PORT", &listen).await.expect_err("taken");
+        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+        let text = refused.to_string();
+        assert!(text.contains(&address) && text.contains("or set SPIKE_X_PORT to"), "{text}");
+    }
 }
