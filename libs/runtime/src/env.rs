@@ -59,6 +59,11 @@ impl Env {
         });
     }
 
+    /// True if something was found wrong with the variable so far.
+    pub fn is_refused(&self, name: &str) -> bool {
+        self.problems.iter().any(|problem| problem.name == name)
+    }
+
     /// True if the variable is set and not empty.
     pub fn has(&self, name: &str) -> bool {
         self.raw(name).is_some()

@@ -25,7 +25,9 @@ pub(super) fn read(env: &mut Env, mode: Mode) -> (Vec<Url>, Quorum) {
         let remedy = "Use at least 2, or set SPIKE_BOOTSTRAP_ALLOW_THRESHOLD_ONE=1.";
         env.refuse(THRESHOLD, "with 1, every Keeper alone holds the root key", remedy);
     }
-    if mode != Mode::Memory && (peers.len() as u64) < shares {
+    // A list that can't be read is one problem, not two.
+    let read = !env.is_refused(PEERS);
+    if read && mode != Mode::Memory && (peers.len() as u64) < shares {
         let problem = format!("{} Keepers for {shares} shards", peers.len());
         let remedy = "List one https URL per shard, in the order of the shards, or lower \
                       SPIKE_NEXUS_SHAMIR_SHARES.";

@@ -66,6 +66,13 @@ fn fewer_keepers_than_shards_are_refused_before_anything_starts() {
 }
 
 #[test]
+fn a_list_of_keepers_that_can_not_be_read_is_one_problem() {
+    let text = refused(&[("SPIKE_NEXUS_KEEPER_PEERS", "https://k-1:8443,http://k-2:8443")]);
+    assert!(text.contains("SPIKE_NEXUS_KEEPER_PEERS"), "{text}");
+    assert!(!text.contains("0 Keepers"), "{text}");
+}
+
+#[test]
 fn a_threshold_of_one_has_to_be_asked_for() {
     let one = ("SPIKE_NEXUS_SHAMIR_THRESHOLD", "1");
     let text = refused(&[PEERS, one]);
