@@ -1,10 +1,11 @@
-//! Whether the store answers: asked every second, so that a probe never has to.
+//! Whether the store answers and what it counts: asked every second, so that a probe never has to.
 
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use spike_store::{Health, Store, StoreError};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use jiff::Timestamp;
+use spike_store::{Call, CallerHash, Health, Store, StoreError, TraceId};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::keys::Reason;
@@ -15,9 +16,18 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How long it may take: longer than a commit behind a busy disk, shorter than anyone's patience.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What the store says of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Beat {
+    /// Its kind and versions.
+    pub(crate) health: Health,
+    /// Its policy counter. Nobody has verified it: it is for people and decides nothing.
+    pub(crate) policies: u64,
+}
+
 /// What the store said last.
 #[derive(Debug)]
-pub(crate) struct Pulse(ArcSwap<Result<Health, String>>);
+pub(crate) struct Pulse(ArcSwap<Result<Beat, String>>);
 
 impl Default for Pulse {
     fn default() -> Self {
@@ -28,14 +38,14 @@ impl Default for Pulse {
 impl Pulse {
     /// Asks the store once.
     pub(crate) async fn feel(&self, store: &dyn Store) {
-        let said = match timeout(PATIENCE, store.health()).await {
+        let said = match timeout(PATIENCE, ask(store)).await {
             Ok(said) => said.map_err(|error| explained(&error)),
             Err(_) => Err(format!("the store didn't answer within {PATIENCE:?}")),
         };
         let before = self.0.swap(Arc::new(said));
         match (before.as_ref(), self.0.load().as_ref()) {
             (Ok(_), Err(why)) => tracing::error!("{why}"),
-            (Err(_), Ok(health)) => tracing::info!(kind = health.kind, "the store answers"),
+            (Err(_), Ok(beat)) => tracing::info!(kind = beat.health.kind, "the store answers"),
             _ => {}
         }
     }
@@ -50,7 +60,7 @@ impl Pulse {
     }
 
     /// What the store said last.
-    pub(crate) fn latest(&self) -> Arc<Result<Health, String>> {
+    pub(crate) fn latest(&self) -> Arc<Result<Beat, String>> {
         self.0.load_full()
     }
 
@@ -62,11 +72,57 @@ impl Pulse {
     }
 }
 
+/// In nobody's name.
+fn call() -> Call {
+    Call {
+        guard: None,
+        deadline: Instant::now() + PATIENCE,
+        at: Timestamp::now(),
+        trace: TraceId::default(),
+        caller: CallerHash([0; 32]),
+    }
+}
+
+async fn ask(store: &dyn Store) -> Result<Beat, StoreError> {
+    let health = store.health().await?;
+    let policies = store.read(&call(), &[]).await?.epochs.generation.counter;
+    Ok(Beat { health, policies })
+}
+
 /// For people who may see neither a host nor a credential: which kind of failure it is.
 fn explained(error: &StoreError) -> String {
     tracing::debug!("store health: {error}");
     match error {
         StoreError::Unavailable { .. } => "the store can't be reached or takes no writes".into(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spike_core::Revision;
+    use spike_store::{Document, DocumentPut, Documents, Kind, memory::MemoryStore};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_policy_counter_is_known_before_anyone_asked_for_a_policy() {
+        let store = MemoryStore::new();
+        for counter in 1..=3 {
+            let put = DocumentPut {
+                kind: Kind::Manifest,
+                expect: (counter > 1).then(|| Revision(counter - 1)),
+                document: Document {
+                    name: "manifest".to_owned(),
+                    revision: Revision(counter),
+                    tag: [7; 16],
+                    bytes: "sealed".into(),
+                },
+            };
+            store.change(&call(), vec![put], Vec::new()).await.expect("changed");
+        }
+        let pulse = Pulse::default();
+        pulse.feel(&store).await;
+        assert_eq!(pulse.latest().as_ref().as_ref().map(|beat| beat.policies), Ok(3));
     }
 }

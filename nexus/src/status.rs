@@ -9,6 +9,7 @@ use spike_seal::memory;
 use crate::{
     keys::Unsealed,
     nexus::{Nexus, wire},
+    pulse::Beat,
 };
 
 /// The state of this replica and of what it sees.
@@ -28,7 +29,7 @@ pub(crate) fn status(nexus: &Nexus) -> Status {
         keys: open.as_deref().map(keys),
         keepers: nexus.boot.keepers(),
         store: store(nexus),
-        policies: Policies { counter: nexus.app.policy_counter() },
+        policies: Policies { counter: policy_counter(nexus) },
         audit: Audit {
             sink: audit.sink.to_owned(),
             last_seq: audit.last_seq,
@@ -57,10 +58,16 @@ fn keys(unsealed: &Unsealed) -> Keys {
     }
 }
 
+/// The store is asked every second; what this replica has read since may be newer.
+fn policy_counter(nexus: &Nexus) -> u64 {
+    let stored = nexus.pulse.latest().as_ref().as_ref().map_or(0, |beat| beat.policies);
+    stored.max(nexus.app.policy_counter())
+}
+
 fn store(nexus: &Nexus) -> StoreStatus {
     let kind = nexus.store_kind.to_owned();
     match nexus.pulse.latest().as_ref() {
-        Ok(health) => StoreStatus {
+        Ok(Beat { health, .. }) => StoreStatus {
             kind,
             schema: Some(health.schema),
             server_version: Some(health.server_version.clone()),
