@@ -89,7 +89,7 @@ fn remedy(error: &ClientError, doing: &Doing, me: &SpiffeId) -> (Exit, &'static 
         ClientError::Conflict { .. } => (Exit::Conflict, "Look at the present state first."),
         ClientError::NotReady { .. } => (
             Exit::Unavailable,
-            "Wait a moment and try again; `spike status` shows what Nexus is waiting for.",
+            "Try again; if it lasts, `spike status` says what Nexus waits for and what helps.",
         ),
         ClientError::Unreachable { .. } => {
             (Exit::Unavailable, "Check that Nexus runs there, or set --url or SPIKE_NEXUS_API_URL.")

@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use self::{
+    bootstrap::Outcome,
     keepers::Peer,
     recovery::Collected,
     site::{Pace, Site},
@@ -160,6 +161,9 @@ impl Boot {
 
     /// Makes the root key, exactly once per cluster; fine if there is one.
     ///
+    /// It is fine, and only logged, even if too few Keepers hold it: a Nexus that has it gives it
+    /// back to them, whether there is one can't be seen from here, and no bootstrap would help.
+    ///
     /// # Errors
     ///
     /// [`BootError::NotReady`] names what is in the way and the remedy; nothing was made then, or
@@ -170,7 +174,17 @@ impl Boot {
             return Err(BootError::BadRequest(text.to_owned()));
         }
         let outcome = bootstrap::run(&self.site, &mut system_random()).await?;
-        tracing::info!(?outcome, "bootstrapped");
+        match outcome {
+            Outcome::Made => tracing::info!("made the root key"),
+            Outcome::Present => {
+                tracing::info!("there is a root key already: nothing was made");
+            }
+            Outcome::AtRisk(reason) => tracing::error!(
+                code = reason.code,
+                "there is a root key and no other is made, but {}",
+                reason.message
+            ),
+        }
         Ok(())
     }
 
@@ -221,8 +235,11 @@ impl Boot {
 
     /// What someone should look at though this Nexus serves.
     pub fn advice(&self) -> Vec<Reason> {
-        self.site.keys.open().map_or_else(Vec::new, |unsealed| {
-            plan::advice(unsealed.ring.current(), self.site.quorum, self.site.keepers.len())
+        let site = &self.site;
+        let unsealed = site.keys.open().filter(|_| self.origin == Origin::Keepers);
+        unsealed.map_or_else(Vec::new, |unsealed| {
+            let (keepers, holding) = (site.keepers.len(), site.board.holding());
+            plan::advice(unsealed.ring.current(), site.quorum, keepers, holding)
         })
     }
 }

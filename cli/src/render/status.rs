@@ -58,6 +58,9 @@ fn write_keepers(to: &mut String, keepers: &[Keeper], paint: Paint) -> fmt::Resu
         let (index, url) = (keeper.index, address(keeper));
         writeln!(to, "{label:<10}{index}  {url:width$}  {}", verdict(keeper, paint))?;
     }
+    if let Some(oldest) = keepers.iter().filter_map(|keeper| keeper.checked_at).min() {
+        writeln!(to, "          checked at {oldest:.0}")?;
+    }
     Ok(())
 }
 
@@ -66,6 +69,9 @@ fn address(keeper: &Keeper) -> &str {
 }
 
 fn verdict(keeper: &Keeper, paint: Paint) -> String {
+    if keeper.checked_at.is_none() && keeper.error.is_none() && !keeper.reachable {
+        return "not asked yet".to_owned();
+    }
     if !keeper.reachable {
         let why = keeper.error.as_deref().unwrap_or("no answer");
         return format!("{}: {why}", paint.bad("unreachable"));
@@ -75,7 +81,10 @@ fn verdict(keeper: &Keeper, paint: Paint) -> String {
     }
     match keeper.holds.as_slice() {
         [] => paint.bad("holds nothing"),
-        held => format!("{}: {}", paint.bad("not current"), sets(held)),
+        held => {
+            let flaw = keeper.error.iter().map(|why| format!("; {why}")).collect::<String>();
+            format!("{}: {}{flaw}", paint.bad("not current"), sets(held))
+        }
     }
 }
 
@@ -107,7 +116,7 @@ fn write_rest(to: &mut String, status: &Status, paint: Paint) -> fmt::Result {
             writeln!(to, ", {}: {why}", paint.bad("unreachable"))?;
         }
     }
-    writeln!(to, "Policies  changed {} times", status.policies.counter)?;
+    writeln!(to, "Policies  counter {}", status.policies.counter)?;
     let audit = &status.audit;
     writeln!(to, "Audit     {}, line {}, {} failures", audit.sink, audit.last_seq, audit.failures)?;
     if !audit.keys.is_empty() {
@@ -133,11 +142,14 @@ mod tests {
                  "shares": 3, "threshold": 2},
         "keepers": [
             {"index": 1, "url": "https://k-0:8443", "reachable": true, "current": true,
-             "holds": []},
+             "holds": [], "checkedAt": "2026-01-02T03:04:05.678Z"},
             {"index": 2, "url": "https://k-1:8443/", "reachable": true, "current": false,
              "holds": []},
             {"index": 3, "url": "https://keeper-2:8443", "reachable": false, "current": false,
-             "error": "connection refused", "holds": []}],
+             "error": "connection refused", "holds": [],
+             "checkedAt": "2026-01-02T03:04:09.5Z"},
+            {"index": 4, "url": "https://k-3:8443", "reachable": false, "current": false,
+             "holds": []}],
         "store": {"kind": "sqlite", "schema": 1, "serverVersion": "3.50.4", "reachable": true},
         "policies": {"counter": 12},
         "audit": {"sink": "stdout", "lastSeq": 1042, "failures": 0, "keys": "4:00ff"},
@@ -156,8 +168,10 @@ Keys      2 of 3, epoch 2 (root key of epoch 1)
 Keepers   1  https://k-0:8443       holds the current set
           2  https://k-1:8443       holds nothing
           3  https://keeper-2:8443  unreachable: connection refused
+          4  https://k-3:8443       not asked yet
+          checked at 2026-01-02T03:04:05Z
 Store     sqlite 3.50.4, schema 1, reachable
-Policies  changed 12 times
+Policies  counter 12
 Audit     stdout, line 1042, 0 failures
           signed under 4:00ff
 Memory    not locked: RLIMIT_MEMLOCK is 64 KiB

@@ -35,12 +35,14 @@ use crate::{
 const CLAIMS: u32 = 16;
 
 /// How a bootstrap ended well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// The root key is this one's.
     Made,
     /// There is a root key, made by another or before.
     Present,
+    /// There is a root key, but fewer Keepers than the threshold hold it.
+    AtRisk(Reason),
 }
 
 /// Runs all steps.
@@ -51,8 +53,8 @@ pub(super) async fn run(
     for _ in 0..CLAIMS {
         let before = match site.present(&site.call(None)).await?.ring {
             Some(RingDocument::Active(ring)) => {
-                commit(site, &ring, None).await;
-                return Ok(Outcome::Present);
+                let held = commit(site, &ring, None).await;
+                return Ok(outcome(Outcome::Present, &ring, held));
             }
             Some(RingDocument::Claimed(claim)) => Some(claim),
             None => None,
@@ -156,8 +158,20 @@ async fn carry_out(
     if !activate(site, claim, &ring, &puts).await? {
         return Ok(Outcome::Present);
     }
-    commit(site, &ring, Some(&shards)).await;
-    Ok(Outcome::Made)
+    let held = commit(site, &ring, Some(&shards)).await;
+    Ok(outcome(Outcome::Made, &ring, held))
+}
+
+/// `usual`, unless too few Keepers hold the key.
+fn outcome(usual: Outcome, ring: &KeyRing, held: usize) -> Outcome {
+    plan::shortfall(ring.current(), held).map_or(usual, |Reason { code, message }| {
+        let relief = "A Nexus that has the root key gives it back to them within seconds";
+        let remedy = plan::remedy(ring);
+        Outcome::AtRisk(Reason::new(
+            code,
+            format!("{message}. {relief}. If there is none: {remedy}"),
+        ))
+    })
 }
 
 /// Step 6. False if the active ring is another's.
@@ -244,8 +258,8 @@ async fn all_in_place(site: &Site, ring: &KeyRing) -> Result<(), Reason> {
 }
 
 /// Step 7: until all Keepers have committed or the time is up, putting again where a restart lost
-/// the set and the shards are still at hand.
-async fn commit(site: &Site, ring: &KeyRing, shards: Option<&[Shard]>) {
+/// the set and the shards are still at hand. Returns how many have.
+async fn commit(site: &Site, ring: &KeyRing, shards: Option<&[Shard]>) -> usize {
     let deadline =
         Instant::now() + if shards.is_some() { site.pace.commits } else { Duration::ZERO };
     let peers = site.keepers.iter().take(usize::from(ring.current().quorum.shares()));
@@ -258,12 +272,16 @@ async fn commit(site: &Site, ring: &KeyRing, shards: Option<&[Shard]>) {
             site.board.note(peer, Seen { status: None, flaw, current });
             current
         });
-        if join_all(done).await.into_iter().all(|done| done) {
-            return;
+        let held = join_all(done).await.into_iter().filter(|done| *done).count();
+        if held == peers.len() {
+            return held;
         }
         if Instant::now() >= deadline {
-            tracing::warn!("not every Keeper committed its shard; a Nexus will see to it");
-            return;
+            let shares = peers.len();
+            tracing::warn!(
+                "{held} of {shares} Keepers hold their shard; a Nexus gives the others theirs"
+            );
+            return held;
         }
         sleep(site.pace.look).await;
     }

@@ -8,6 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use futures::future::join_all;
+use jiff::Timestamp;
 use spike_client::{ClientError, KeeperClient};
 use spike_core::{
     ClusterId, Instance, Roles, ShardDigest, ShareIndex,
@@ -184,7 +185,7 @@ pub(super) fn digest_of(set: &ShardSet, index: ShareIndex) -> Option<ShardDigest
 
 /// What was seen last of each Keeper: for status and metrics, never for a decision.
 #[derive(Default)]
-pub(super) struct Board(Mutex<BTreeMap<ShareIndex, Seen>>);
+pub(super) struct Board(Mutex<BTreeMap<ShareIndex, (Timestamp, Seen)>>);
 
 /// What was seen of one Keeper.
 #[derive(Clone, Debug)]
@@ -201,7 +202,7 @@ impl Board {
     /// Notes what was seen, and logs what is new.
     pub(super) fn note(&self, peer: &Peer, seen: Seen) {
         let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = board.get(&peer.index).and_then(|seen| seen.flaw.as_ref());
+        let before = board.get(&peer.index).and_then(|(_, seen)| seen.flaw.as_ref());
         match (before, &seen.flaw) {
             (Some(before), Some(now)) if before == now => {}
             (_, Some(flaw)) => {
@@ -212,14 +213,21 @@ impl Board {
             }
             (None, None) => {}
         }
-        board.insert(peer.index, seen);
+        board.insert(peer.index, (Timestamp::now(), seen));
+    }
+
+    /// How many held the ring's current set when they were asked last.
+    pub(super) fn holding(&self) -> usize {
+        let board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        board.values().filter(|(_, seen)| seen.current).count()
     }
 
     /// The table for status.
     pub(super) fn of(&self, peers: &[Peer]) -> Vec<KeeperStatus> {
         let board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let row = |peer: &Peer| {
-            let seen = board.get(&peer.index);
+            let noted = board.get(&peer.index);
+            let seen = noted.map(|(_, seen)| seen);
             let status = seen.and_then(|seen| seen.status.as_ref());
             KeeperStatus {
                 index: peer.index,
@@ -228,6 +236,7 @@ impl Board {
                 error: seen.and_then(|seen| seen.flaw.clone()),
                 holds: status.map_or_else(Vec::new, |status| status.sets.clone()),
                 current: seen.is_some_and(|seen| seen.current),
+                checked_at: noted.map(|(at, _)| *at),
             }
         };
         peers.iter().map(row).collect()

@@ -105,9 +105,41 @@ pub(super) fn is_in_place(status: &StatusResponse, cluster: ClusterId, set: &Sha
     [SetRole::Pending, SetRole::Current].into_iter().any(|role| holds(status, cluster, set, role))
 }
 
-/// Where the environment wants something else than what is in force.
-pub(super) fn advice(current: &ShardSet, wanted: Quorum, keepers: usize) -> Vec<Reason> {
-    let mut advice = Vec::new();
+/// What helps if no Nexus has the root key and fewer Keepers than the threshold hold a shard.
+pub(super) fn remedy(ring: &KeyRing) -> String {
+    let back = "Bring back the Keepers that still run with their memory, or a Nexus that has the \
+                root key";
+    match ring.escrow() {
+        Some(escrow) => format!(
+            "{back}; if all have lost it, run `spike operator restore` with {} recovery shards",
+            escrow.quorum.threshold()
+        ),
+        None => format!("{back}; no recovery shards were ever taken that could replace them"),
+    }
+}
+
+/// Fewer Keepers than the threshold hold their shard: the root key lives in the memory of Nexus
+/// alone, if in any.
+pub(super) fn shortfall(current: &ShardSet, holding: usize) -> Option<Reason> {
+    let threshold = current.quorum.threshold();
+    (holding < usize::from(threshold)).then(|| {
+        let text = format!("only {holding} of {threshold} needed Keepers hold the current set");
+        Reason::new("quorum_at_risk", text)
+    })
+}
+
+/// Where the Keepers are too few, or the environment wants something else than what is in force.
+pub(super) fn advice(
+    current: &ShardSet,
+    wanted: Quorum,
+    keepers: usize,
+    holding: usize,
+) -> Vec<Reason> {
+    let at_risk = shortfall(current, holding).map(|Reason { code, message }| {
+        let risk = "a Nexus that restarts now needs recovery shards";
+        Reason::new(code, format!("{message}: {risk}"))
+    });
+    let mut advice = Vec::from_iter(at_risk);
     if current.quorum != wanted {
         let text = format!(
             "the key ring is split {}, the environment wants {wanted}: a re-share is needed",

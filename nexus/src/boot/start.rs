@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::{
     inspect,
     keepers::{IMPOSSIBLE, Peer, Seen, believable, holds},
-    rollback,
+    plan, rollback,
     site::{Site, unavailable},
 };
 use crate::{
@@ -74,9 +74,10 @@ pub(super) struct Rebuilt {
 /// Asks all Keepers for their shards and puts the root together.
 pub(super) async fn rebuild(site: &Site, ring: &KeyRing) -> Result<Rebuilt, Reason> {
     let gathered = gather(site, ring).await;
-    let opened = ring.rebuild(&gathered.shards).map_err(|error| explain(&error, &gathered))?;
+    let explain = |error: SealError| explain(&error, &gathered, ring);
+    let opened = ring.rebuild(&gathered.shards).map_err(explain)?;
     // The shards of a previous root open the previous keys, but not this ring.
-    ring.open(&opened.root).map_err(|error| explain(&error, &gathered))?;
+    ring.open(&opened.root).map_err(explain)?;
     Ok(Rebuilt { opened, witness: gathered.witness })
 }
 
@@ -170,14 +171,15 @@ fn note(site: &Site, ring: &KeyRing, peer: &Peer, answer: Answer, gathered: &mut
 }
 
 /// For everyone who asks for health, so it tells which Keepers, and not what they are.
-fn explain(error: &SealError, gathered: &Gathered) -> Reason {
+fn explain(error: &SealError, gathered: &Gathered, ring: &KeyRing) -> Reason {
     match error {
         SealError::NotEnoughShards { need, .. } => {
             let have = gathered.shards.len();
             let lacking: Vec<_> = gathered.lacking.iter().map(ToString::to_string).collect();
             let text = format!(
-                "{have} of {need} shards; none from Keepers {}: `spike status` and the log say why",
-                lacking.join(", ")
+                "{have} of {need} shards; none from Keepers {}: `spike status` and the log say why. {}",
+                lacking.join(", "),
+                plan::remedy(ring)
             );
             Reason::new("not_enough_keepers", text)
         }

@@ -33,6 +33,19 @@ async fn a_bootstrap_of_a_bootstrapped_cluster_changes_nothing() {
     world.assert_one_root().await;
 }
 
+#[tokio::test]
+async fn a_bootstrap_of_a_cluster_that_lost_its_key_makes_none_and_says_what_helps() {
+    let world = World::bootstrapped(3, 2).await;
+    world.keepers[0].restart();
+    assert_eq!(world.bootstrap(2).await, Ok(Outcome::Present), "two of three are enough");
+    world.keepers[1].restart();
+    let before = world.ring_revision().await;
+    let Ok(Outcome::AtRisk(reason)) = world.bootstrap(3).await else { panic!("not at risk") };
+    assert_eq!((reason.code, world.ring_revision().await), ("quorum_at_risk", before));
+    assert!(reason.message.contains("only 1 of 2 needed Keepers"), "{}", reason.message);
+    assert!(reason.message.contains("no recovery shards were ever taken"), "{}", reason.message);
+}
+
 /// Kills the bootstrap before each of its effects in turn, then runs another.
 #[tokio::test]
 async fn a_bootstrap_killed_at_any_step_can_be_run_again() {

@@ -140,9 +140,19 @@ fn a_quorum_that_is_not_the_wanted_one_is_pointed_out() {
     let ring = ring();
     let codes = |shares, threshold, keepers| -> Vec<_> {
         let wanted = Quorum::new(shares, threshold).expect("valid");
-        advice(ring.current(), wanted, keepers).iter().map(|reason| reason.code).collect()
+        advice(ring.current(), wanted, keepers, 2).iter().map(|reason| reason.code).collect()
     };
     assert_eq!(codes(3, 2, 3), [""; 0]);
     assert_eq!(codes(5, 3, 5), ["reshare_needed"]);
     assert_eq!(codes(3, 2, 2), ["keepers_missing"]);
+}
+
+#[test]
+fn fewer_shards_in_memory_than_a_start_needs_are_pointed_out() {
+    let ring = ring();
+    let said = |holding| advice(ring.current(), ring.current().quorum, 3, holding);
+    assert_eq!((said(3), said(2)), (vec![], vec![]));
+    let [reason] = &said(1)[..] else { panic!("one of two is at risk") };
+    assert_eq!(reason.code, "quorum_at_risk");
+    assert!(reason.message.contains("only 1 of 2"), "{}", reason.message);
 }

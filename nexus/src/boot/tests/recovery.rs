@@ -1,6 +1,6 @@
 //! Recovery shards: taken out, put back, and worthless to whoever has too few or the wrong ones.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use futures::future::join_all;
 use rand::{SeedableRng, rngs::StdRng};
@@ -13,6 +13,7 @@ use super::{
         recovery::{self, Collected},
         rehydrate,
         site::Site,
+        start,
     },
     world::World,
 };
@@ -41,6 +42,16 @@ async fn after_a_power_cut() -> (World, Site, Vec<Shard>) {
     }
     let sealed = world.healthy();
     (world, sealed, shards)
+}
+
+#[tokio::test]
+async fn a_nexus_that_only_recovery_shards_can_open_says_so() {
+    let (_world, site, _) = after_a_power_cut().await;
+    let opening = tokio::time::timeout(Duration::from_millis(400), start::until_open(&site));
+    assert!(opening.await.is_err(), "it opened");
+    let reason = site.keys.sealed_reason().expect("sealed");
+    let remedy = "`spike operator restore` with 2 recovery shards";
+    assert!(reason.message.contains(remedy), "{}", reason.message);
 }
 
 #[tokio::test]

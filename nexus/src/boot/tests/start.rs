@@ -45,6 +45,7 @@ async fn too_few_keepers_leave_it_sealed_and_each_is_counted() {
     assert!(reason.message.starts_with("1 of 2 shards; none from Keepers 1, 3: "), "{reason:?}");
     assert!(flaw(&site, 0).expect("named").contains("cannot reach"));
     assert!(flaw(&site, 2).expect("named").contains("not found"));
+    assert!(reason.message.contains("no recovery shards were ever taken"), "{reason:?}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! `GET /v2/status`: everything an operator wants to know of a Nexus, and no secret.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Reason, health::State, shard::HeldSet};
@@ -86,6 +87,9 @@ pub struct Keeper {
     pub holds: Vec<HeldSet>,
     /// It holds the ring's current set, with the right digest.
     pub current: bool,
+    /// When it was asked last; absent if it wasn't yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked_at: Option<Timestamp>,
 }
 
 /// The backing store.
