@@ -74,8 +74,6 @@ pub struct Inputs {
     pub interval: Duration,
     /// `SPIKE_EXPECTED_CLUSTER_ID`.
     pub expected_cluster: Option<ClusterId>,
-    /// `SPIKE_BOOTSTRAP_RECIPIENTS`.
-    pub recipients: Vec<String>,
 }
 
 /// Why the boot, a recovery or a restore can't go on, by whose fault.
@@ -114,7 +112,6 @@ pub struct Progress {
 pub struct Boot {
     site: Site,
     origin: Origin,
-    recipients: Vec<String>,
     collected: Collected,
 }
 
@@ -141,8 +138,7 @@ impl Boot {
             journal: Arc::new(inputs.audit),
             trouble: Trouble::default(),
         };
-        let (origin, recipients) = (inputs.origin, inputs.recipients);
-        Ok(Self { site, origin, recipients, collected: Collected::default() })
+        Ok(Self { site, origin: inputs.origin, collected: Collected::default() })
     }
 
     /// Gets the keys, then keeps the Keepers whole, until `stop`.
@@ -169,10 +165,6 @@ impl Boot {
     /// [`BootError::NotReady`] names what is in the way and the remedy; nothing was made then, or
     /// only a claim that the next run takes over.
     pub async fn bootstrap(&self) -> Result<(), BootError> {
-        if !self.recipients.is_empty() {
-            let text = "SPIKE_BOOTSTRAP_RECIPIENTS is not supported yet: leave it unset";
-            return Err(BootError::BadRequest(text.to_owned()));
-        }
         let outcome = bootstrap::run(&self.site, &mut system_random()).await?;
         match outcome {
             Outcome::Made => tracing::info!("made the root key"),
@@ -211,11 +203,6 @@ impl Boot {
         shards: Vec<Shard>,
     ) -> Result<Progress, BootError> {
         recovery::restore_all(&self.site, &self.collected, call, &shards).await
-    }
-
-    /// Forgets the shards that [`Boot::restore_one`] took so far.
-    pub fn reset_restore(&self) {
-        self.collected.reset();
     }
 
     /// Raises ring and manifest above the Keepers' witness; returns their new counters.

@@ -33,8 +33,6 @@ pub enum Mode {
 /// All settings of a Nexus.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// How much is logged.
-    pub log_level: LevelFilter,
     /// Where the API listens.
     pub listen: Listen,
     /// Where the probes listen.
@@ -53,8 +51,6 @@ pub struct Config {
     pub update_interval: Duration,
     /// The cluster that the store must belong to.
     pub expected_cluster: Option<ClusterId>,
-    /// The custodians that recovery shards are encrypted to.
-    pub recipients: Vec<String>,
     /// What use cases are bounded by.
     pub bounds: Bounds,
     /// Where this process's identity comes from.
@@ -85,18 +81,17 @@ const DEFAULT_REPLICA: &str = "nexus";
 impl Config {
     /// Reads this process's environment.
     pub fn from_process() -> Result<Self, ConfigErrors> {
-        let mut env = Env::from_process();
-        logs::init(logs::level(&mut env));
-        Self::read(env)
+        Self::read(Env::from_process(), logs::init)
     }
 
-    /// Reads an environment.
-    pub(crate) fn read(mut env: Env) -> Result<Self, ConfigErrors> {
+    /// Reads an environment, first of all how much to log.
+    pub(crate) fn read(mut env: Env, log: impl FnOnce(LevelFilter)) -> Result<Self, ConfigErrors> {
         let env_ref = &mut env;
+        log(logs::level(env_ref));
+        refuse_recipients(env_ref);
         let (mode, store) = store::read(env_ref);
         let (keepers, quorum) = quorum::read(env_ref, mode);
         let config = Self {
-            log_level: logs::level(env_ref),
             listen: env_ref.listen(LISTEN, ":8553"),
             probes: env_ref.listen(PROBES, ":8554"),
             mode,
@@ -106,7 +101,6 @@ impl Config {
             generation: env_ref.number("SPIKE_NEXUS_SHAMIR_GENERATION", 1, 0, i64::MAX as u64),
             update_interval: update_interval(env_ref),
             expected_cluster: env_ref.parse_maybe("SPIKE_EXPECTED_CLUSTER_ID", CLUSTER),
-            recipients: recipients(env_ref),
             bounds: bounds(env_ref),
             identity: identity_env::source(env_ref),
             roles: identity_env::roles(env_ref),
@@ -132,13 +126,12 @@ fn update_interval(env: &mut Env) -> Duration {
 }
 
 /// Refused rather than ignored: whoever sets them counts on nobody else getting a shard.
-fn recipients(env: &mut Env) -> Vec<String> {
+fn refuse_recipients(env: &mut Env) {
     let name = "SPIKE_BOOTSTRAP_RECIPIENTS";
     if env.has(name) {
         let remedy = "Unset it: whoever has the recover role gets the recovery shards.";
         env.refuse(name, "this version encrypts to no recipients", remedy);
     }
-    Vec::new()
 }
 
 /// A ciphertext must fit a request, which is at most a MiB, also as JSON, a third longer: what can

@@ -57,7 +57,6 @@ impl Parts {
             generation: config.generation,
             interval: config.update_interval,
             expected_cluster: config.expected_cluster,
-            recipients: config.recipients.clone(),
         }
     }
 }

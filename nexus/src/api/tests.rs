@@ -57,7 +57,7 @@ async fn audited(folder: &TempDir) -> (Router, Log) {
         watermark: Watermark::default(),
     };
     let env = [("SPIKE_NEXUS_BACKEND_STORE".to_owned(), "memory".to_owned())];
-    let config = Config::read(env.into_iter().collect::<Env>()).expect("right");
+    let config = Config::read(env.into_iter().collect::<Env>(), |_| ()).expect("right");
     let metrics = Metrics::register(&mut Registry::default(), &parts);
     let nexus = assemble(&config, &parts, metrics, &stop).expect("assembled");
     (super::router(nexus), parts.audit)

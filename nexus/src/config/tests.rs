@@ -7,7 +7,7 @@ use super::{Config, Mode};
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
     let owned = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Config::read(owned.collect::<Env>())
+    Config::read(owned.collect::<Env>(), |_| ())
 }
 
 fn refused(variables: &[(&str, &str)]) -> String {
@@ -112,6 +112,12 @@ fn the_audit_goes_to_standard_output_or_to_a_file() {
     for odd in ["file:relative", "store", "file", "stderr"] {
         refused(&[PEERS, ("SPIKE_AUDIT", odd)]);
     }
+}
+
+#[test]
+fn a_log_level_that_there_is_not_is_named_once() {
+    let text = refused(&[PEERS, ("SPIKE_SYSTEM_LOG_LEVEL", "loud")]);
+    assert_eq!(text.matches("SPIKE_SYSTEM_LOG_LEVEL").count(), 1, "{text}");
 }
 
 #[test]
