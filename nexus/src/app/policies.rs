@@ -118,9 +118,11 @@ impl App {
         caller: &Caller,
         change: Result<Change>,
     ) -> Result<()> {
+        let ask = Ask::policies(Permission::Write);
+        // Whoever may not write doesn't keep those waiting who may.
+        self.allowed(trail, caller, &ask).await?;
         let turn = timeout_at(caller.deadline(), self.policy_lane.lock()).await;
         let _turn = turn.map_err(|_| Error::Crowded)?;
-        let ask = Ask::policies(Permission::Write);
         let mut standing = self.allowed(trail, caller, &ask).await?;
         let change = change?;
         trail.about(change.name());

@@ -20,7 +20,7 @@ use crate::app::{
     audited::Trail,
     caller::Caller,
     error::{Error, Result},
-    settle::{Standing, pause},
+    settle::{OnlyEpochs, Standing, pause},
     verdict::Ask,
 };
 
@@ -188,6 +188,8 @@ impl App {
         let path = self.path(trail, caller, path).await?;
         let ask = Ask::secret(&path, Permission::Write);
         let lookup = OnePath::new(&path, Select::Head);
+        // Whoever may not write doesn't keep those waiting who may.
+        self.settle(caller, &ask, &OnlyEpochs).await?;
         let lane = self.lanes.enter(&path, caller.deadline()).await;
         let _lane = lane.ok_or(Error::Crowded)?;
         let mut settled = self.settle(caller, &ask, &lookup).await?;

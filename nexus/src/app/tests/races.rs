@@ -1,11 +1,12 @@
 //! Many at once.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::future::join_all;
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 
-use super::world::{APP, ROOT, World};
+use super::world::{APP, ROOT, World, by};
+use crate::app::error::Error;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn forty_parallel_puts_on_two_replicas_make_forty_versions_and_every_body_is_readable() {
@@ -50,4 +51,20 @@ async fn a_list_under_sixty_four_callers_and_policy_writes_is_never_empty_or_par
         }
     };
     futures::future::join(join_all(listers), writer).await;
+}
+
+#[tokio::test]
+async fn whoever_may_not_write_is_refused_without_waiting_for_those_who_may() {
+    let world = World::new().await;
+    let a = world.replica("a").await;
+    let path = "t/db".parse().expect("a path");
+    let _path_lane = a.app.lanes.enter(&path, by(ROOT).deadline()).await.expect("free");
+    let _policy_lane = a.app.policy_lane.lock().await;
+    let soon = Duration::from_secs(2);
+    let put = timeout(soon, a.put(APP, "t/db", "x")).await.expect("no waiting");
+    assert!(matches!(put, Err(Error::Denied)));
+    let caller = by(APP);
+    let revoke = a.app.delete_policy(&caller, Ok("p".parse().expect("a name")));
+    let revoke = timeout(soon, revoke).await.expect("no waiting");
+    assert!(matches!(revoke, Err(Error::Denied)));
 }
