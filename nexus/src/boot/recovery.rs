@@ -17,6 +17,9 @@ use crate::keys::{KeysError, Reason, Unsealed, new_tag, ring_put};
 /// How often the first recovery set is tried to be written: each loss is another writer's gain.
 const TRIES: u32 = 8;
 
+/// The code of a ring that its own root doesn't vouch for.
+const RING_FORGED: &str = "ring_forged";
+
 /// The shards of the current recovery set; the first call makes one.
 ///
 /// The digests are in the store **before** a shard leaves: a shard in the world is always one that a
@@ -67,7 +70,8 @@ fn shards_of(
     }
 }
 
-/// Verified recovery shards that came one by one.
+/// Verified recovery shards that came one by one, until they restored the root key, turned out not
+/// to, or the ring named other ones.
 #[derive(Default)]
 pub(super) struct Collected(Mutex<Collection>);
 
@@ -131,7 +135,7 @@ pub(super) async fn restore_one(
     }
     let shards = collected.take();
     let restored = restore(site, call, &ring, &shards).await;
-    if restored.is_err() {
+    if restored.as_ref().is_err_and(|error| !speaks_against_shards(error)) {
         collected.give_back(escrow, shards);
     }
     restored.map(|()| Progress { collected: have, remaining: 0, restored: true })
@@ -149,6 +153,17 @@ pub(super) async fn restore_all(
     collected.reset();
     let collected = u64::try_from(shards.len()).unwrap_or(u64::MAX);
     Ok(Progress { collected, remaining: 0, restored: true })
+}
+
+/// A shard is let in by the digest that a ring names which nobody could believe yet. If the shards
+/// don't make that ring's root, none of them is kept: the next one begins anew. What time mends (the
+/// store, the audit, a rollback) leaves them where they are.
+fn speaks_against_shards(error: &BootError) -> bool {
+    match error {
+        BootError::BadRequest(_) => true,
+        BootError::NotReady(reason) => reason.code == RING_FORGED,
+        BootError::AlreadyInitialized => false,
+    }
 }
 
 /// The ring of the store, if this Nexus has no key.
@@ -206,14 +221,14 @@ fn refused(error: &SealError) -> BootError {
 }
 
 fn forged(error: &SealError) -> BootError {
-    Reason::new("ring_forged", error.to_string()).into()
+    Reason::new(RING_FORGED, error.to_string()).into()
 }
 
 fn sealed(error: KeysError) -> BootError {
     let reason = match error {
         KeysError::Sealed(reason) => reason,
         KeysError::Store(error) => unavailable(&error),
-        KeysError::Ring(error) => Reason::new("ring_forged", error.to_string()),
+        KeysError::Ring(error) => Reason::new(RING_FORGED, error.to_string()),
         error @ KeysError::RolledBack { .. } => Reason::new("store_rolled_back", error.to_string()),
     };
     BootError::NotReady(reason)

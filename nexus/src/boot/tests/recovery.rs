@@ -125,14 +125,22 @@ async fn shards_that_come_one_by_one_bring_the_root_back_with_the_last() {
 }
 
 #[tokio::test]
-async fn a_reset_forgets_what_was_collected() {
+async fn shards_that_turn_out_not_to_make_the_rings_root_are_all_forgotten() {
     let (world, site, shards) = after_a_power_cut().await;
+    world.forge_ring().await;
     let collected = Collected::default();
+    let give = async |shard: &Shard| {
+        recovery::restore_one(&site, &collected, &world.call(), copy(shard)).await
+    };
     for _ in 0..2 {
-        let taken = recovery::restore_one(&site, &collected, &world.call(), copy(&shards[0])).await;
-        assert_eq!(taken.expect("taken").collected, 1);
-        collected.reset();
+        assert_eq!(give(&shards[0]).await.expect("taken").collected, 1);
+        let refused = give(&shards[1]).await;
+        assert!(
+            matches!(&refused, Err(BootError::NotReady(why)) if why.code == "ring_forged"),
+            "{refused:?}"
+        );
     }
+    assert!(!site.keys.is_open());
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use std::{
 };
 
 use rand::{SeedableRng, rngs::StdRng};
-use spike_core::{Quorum, ShareIndex};
-use spike_store::{Call, Documents, Kind, Names, Store};
+use spike_core::{Quorum, Revision, ShareIndex};
+use spike_store::{Call, DocumentPut, Documents, Kind, Names, Store};
 
 use super::{
     super::{
@@ -140,6 +140,20 @@ impl World {
         let put = next.put(keys, &mut random, Some(before.revision)).expect("sealed");
         let changed = self.shared.store.change(&self.call(), vec![put], Vec::new()).await;
         changed.expect("changed");
+    }
+
+    /// The store shows a ring that names the right digests and that no root vouches for.
+    pub(super) async fn forge_ring(&self) {
+        let call = self.call();
+        let seen = self.shared.store.load(&call, Kind::Ring, Names::All).await.expect("it answers");
+        let mut document = seen.value.into_iter().next().expect("a ring");
+        let before = document.revision;
+        document.revision = Revision(before.0 + 1);
+        let revision = |of: Revision| format!("\"revision\":{of},");
+        let text = String::from_utf8(document.bytes.to_vec()).expect("JSON");
+        document.bytes = text.replace(&revision(before), &revision(document.revision)).into();
+        let put = DocumentPut { kind: Kind::Ring, expect: Some(before), document };
+        self.shared.store.change(&call, vec![put], Vec::new()).await.expect("changed");
     }
 
     pub(super) fn call(&self) -> Call {
