@@ -2,7 +2,6 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::StatusCode;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
@@ -78,18 +77,6 @@ impl Metrics {
 /// Adds `spike_keeper_up{index}`.
 pub(crate) fn register_keepers(registry: &mut Registry, boot: Arc<Boot>) {
     registry.register_collector(Box::new(Keepers(boot)));
-}
-
-/// What a status means for `spike_requests_total`.
-pub(crate) fn outcome(status: StatusCode) -> &'static str {
-    match status.as_u16() {
-        200..300 => "ok",
-        400 => "bad_request",
-        401 | 403 => "denied",
-        404 => "not_found",
-        503 => "unavailable",
-        _ => "error",
-    }
 }
 
 /// Worked out at each scrape.

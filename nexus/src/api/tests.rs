@@ -1,6 +1,6 @@
 //! Every route without a certificate, and every route's words for a refusal.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, response::Response};
 use http::{Method, Request, StatusCode, header};
@@ -8,12 +8,17 @@ use http_body_util::BodyExt;
 use prometheus_client::registry::Registry;
 use spike_audit::{Entry, Event, Log, Sink, Sync};
 use spike_authority::dev::{Authority, AuthorityConfig};
-use spike_core::wire::ErrorCode;
+use spike_client::{ClientError, NexusClient};
+use spike_core::{
+    Roles,
+    wire::{ErrorCode, SecretText},
+};
 use spike_identity::{Identity, Source, Wanted};
-use spike_runtime::{Env, Refusal};
+use spike_runtime::{Env, Limits, Refusal, Server, serve::everyone};
 use spike_seal::SealError;
-use spike_store::{StoreError, memory::MemoryStore};
+use spike_store::{Store, StoreError, memory::MemoryStore};
 use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
@@ -22,35 +27,47 @@ use super::{
     v1::every_route,
 };
 use crate::{
-    app::{Watermark, error::Error},
+    app::{Watermark, error::Error, tests::hostile::Hostile},
     config::Config,
     keys::{Keys, Reason},
     metrics::Metrics,
+    nexus::Nexus,
     serve::assemble,
     start::Parts,
 };
 
-/// A sealed Nexus in memory mode, with an identity of its own.
+/// The routes of a sealed Nexus in memory mode.
 async fn nexus(folder: &TempDir) -> Router {
-    audited(folder).await.0
+    super::router(assembled(folder, Arc::new(MemoryStore::new())).await.nexus)
 }
 
-/// The same, and where its audit lines go.
-async fn audited(folder: &TempDir) -> (Router, Log) {
-    spike_identity::install_crypto();
+/// An identity of that authority.
+async fn identity(authority: &Authority, name: &str, id: &str) -> Identity {
+    let id = id.parse().expect("a SPIFFE ID");
+    let socket = authority.serve(name, id).await.expect("a socket");
+    let source = Source::WorkloadApi { endpoint: format!("unix://{}", socket.display()) };
     let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
+    Identity::start(source, Wanted::any(), stop, &tracker).await.expect("an identity")
+}
+
+/// A sealed Nexus in memory mode, with an identity of its own.
+struct Assembled {
+    nexus: Arc<Nexus>,
+    audit: Log,
+    identity: Identity,
+    authority: Authority,
+}
+
+async fn assembled(folder: &TempDir, store: Arc<dyn Store>) -> Assembled {
+    spike_identity::install_crypto();
     let config = AuthorityConfig::new("spike.ist", folder.path().join("identity"));
     let authority = Authority::start(config).await.expect("an authority");
-    let id = "spiffe://spike.ist/spike/nexus".parse().expect("a SPIFFE ID");
-    let socket = authority.serve("nexus", id).await.expect("a socket");
-    let source = Source::WorkloadApi { endpoint: format!("unix://{}", socket.display()) };
-    let identity = Identity::start(source, Wanted::any(), stop.clone(), &tracker).await;
+    let identity = identity(&authority, "nexus", "spiffe://spike.ist/spike/nexus").await;
 
     let sink = Sink::File { path: folder.path().join("audit.jsonl"), sync: Sync::Os };
-    let store = Arc::new(MemoryStore::new());
     let sealed = Reason { code: "starting", message: "not yet".to_owned() };
     let parts = Parts {
-        identity: identity.expect("an identity"),
+        identity: identity.clone(),
         store: store.clone(),
         audit: Log::open(sink, "test".to_owned()).await.expect("an audit"),
         keys: Keys::sealed(store, sealed),
@@ -59,8 +76,9 @@ async fn audited(folder: &TempDir) -> (Router, Log) {
     let env = [("SPIKE_NEXUS_BACKEND_STORE".to_owned(), "memory".to_owned())];
     let config = Config::read(env.into_iter().collect::<Env>(), |_| ()).expect("right");
     let metrics = Metrics::register(&mut Registry::default(), &parts);
-    let nexus = assemble(&config, &parts, metrics, &stop).expect("assembled");
-    (super::router(nexus), parts.audit)
+    let draining = CancellationToken::new();
+    let nexus = assemble(&config, &parts, metrics, &draining).expect("assembled");
+    Assembled { nexus, audit: parts.audit, identity, authority }
 }
 
 async fn ask(nexus: &Router, method: Method, path: &str) -> (StatusCode, String) {
@@ -118,7 +136,8 @@ async fn health_tells_everyone_why_it_is_not_ready() {
 #[tokio::test]
 async fn health_tells_of_an_audit_that_takes_no_lines() {
     let folder = TempDir::new().expect("a folder");
-    let (nexus, audit) = audited(&folder).await;
+    let Assembled { nexus, audit, .. } = assembled(&folder, Arc::new(MemoryStore::new())).await;
+    let nexus = super::router(nexus);
     std::fs::write(folder.path().join("audit.jsonl"), "not one of ours\n").expect("written");
     let entry = Entry::new(Event::Started, "test", jiff::Timestamp::now());
     audit.append(entry).await.expect_err("not a log");
@@ -163,4 +182,47 @@ fn a_store_that_lies_is_no_more_than_not_ready_to_a_caller() {
     ] {
         assert_eq!(code(&error), (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::NotReady));
     }
+}
+
+#[tokio::test]
+async fn a_write_whose_client_left_is_in_flight_until_it_is_done() {
+    let folder = TempDir::new().expect("a folder");
+    let store = Hostile::new(Arc::new(MemoryStore::new()));
+    let Assembled { nexus, identity: own, authority, .. } = assembled(&folder, store.clone()).await;
+    let stop = CancellationToken::new();
+    nexus.boot.run(stop.clone()).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("https://{}", listener.local_addr().expect("bound"));
+    let server = Server {
+        listener,
+        identity: own,
+        router: super::router(nexus.clone()),
+        limits: Limits { in_flight: 1, ..Limits::default() },
+        refuse: Arc::new(unserved),
+        admit: everyone(),
+        metrics: nexus.metrics.serving.clone(),
+    };
+    TaskTracker::new().spawn(server.run(stop.clone()));
+    let root = "spiffe://spike.ist/spike/pilot/role/superuser";
+    let caller = identity(&authority, "root", root).await;
+    let client = |patience| {
+        let client = NexusClient::new(&caller, url.parse().expect("a URL"), &Roles::default());
+        client.expect("a client").with_deadline(Duration::from_millis(patience))
+    };
+    let path = "a".parse().expect("a path");
+    let values = BTreeMap::from([("v".to_owned(), SecretText::from("x"))]);
+
+    let finish = Arc::new(Notify::new());
+    let held = finish.clone();
+    store.meanwhile(async move { held.notified().await });
+    let left = client(700).put_secret(&path, values).await;
+    assert!(matches!(left, Err(ClientError::TimedOut { .. })), "{left:?}");
+    let next = client(10_000).secret_metadata(&path, None).await;
+    assert!(matches!(next, Err(ClientError::NotReady { .. })), "{next:?}");
+
+    finish.notify_one();
+    nexus.work.close();
+    nexus.work.wait().await;
+    client(10_000).secret_metadata(&path, None).await.expect("it was written");
+    stop.cancel();
 }

@@ -10,10 +10,9 @@ mod secrets;
 use std::{future::Future, sync::Arc};
 
 use axum::{extract::State, response::Response};
-use http::{HeaderMap, StatusCode, header, request::Parts};
+use http::{HeaderMap, StatusCode, header};
 use spike_core::wire::{self, ErrorCode, v1};
-use spike_runtime::serve::read_body;
-use tokio::time::Instant;
+use spike_runtime::{InFlight, serve::read_body};
 use zeroize::Zeroizing;
 
 pub(crate) use route::Ability;
@@ -40,52 +39,51 @@ pub(super) async fn serve(
     State(nexus): State<Arc<Nexus>>,
     request: axum::extract::Request,
 ) -> Response {
-    let since = Instant::now();
+    let recorded = nexus.metrics.requests.begin(metrics::UNKNOWN_ROUTE);
     let (parts, body) = request.into_parts();
-    let (route, response) = answer(&nexus, parts, body).await;
-    let name = route.map_or(metrics::UNKNOWN_ROUTE, Route::name);
-    nexus.metrics.requests.record(name, metrics::outcome(response.status()), since.elapsed());
-    response
-}
-
-async fn answer(
-    nexus: &Arc<Nexus>,
-    parts: Parts,
-    body: axum::body::Body,
-) -> (Option<Route>, Response) {
-    let Ok(caller) = Caller::of(&parts, nexus) else {
-        return (None, reply::fallback(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized));
+    let Ok(caller) = Caller::of(&parts, &nexus) else {
+        let stranger = reply::fallback(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized);
+        return recorded.answered(stranger);
     };
     let uri = &parts.uri;
     let route = match dispatch(&parts.method, uri.path(), uri.query(), nexus.ability()) {
         Ok(route) => route,
         Err(Undispatched::BadRequest) => {
-            return (None, reply::fallback(StatusCode::BAD_REQUEST, ErrorCode::BadRequest));
+            return recorded
+                .answered(reply::fallback(StatusCode::BAD_REQUEST, ErrorCode::BadRequest));
         }
         Err(Undispatched::NotReady) => {
-            return (None, reply::fallback(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::NotReady));
+            return recorded
+                .answered(reply::fallback(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::NotReady));
         }
-        Err(Undispatched::WrongMode(route)) => return (Some(route), bad(route)),
+        Err(Undispatched::WrongMode(route)) => {
+            return recorded.on(route.name()).answered(bad(route));
+        }
     };
+    let recorded = recorded.on(route.name());
     let stream = route.streams() && asks_for_bytes(&parts.headers);
     let body = match read_body(body).await {
         Ok(body) => body,
         Err(error) => {
             tracing::debug!(route = route.name(), "no body: {error}");
-            return (Some(route), bad(route));
+            return recorded.answered(bad(route));
         }
     };
     let work = Work { nexus: nexus.clone(), caller, route, stream, body };
-    let response = if route.changes() {
-        // The client may go away at any moment; the outcome has to be audited all the same.
-        let done = nexus.work.spawn(work.perform()).await;
-        done.unwrap_or_else(|_panicked| {
-            failed(route, StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal)
-        })
-    } else {
-        work.perform().await
-    };
-    (Some(route), response)
+    if !route.changes() {
+        return recorded.answered(work.perform().await);
+    }
+    // The client may go away at any moment; the outcome has to be audited all the same. Until then
+    // the work has its share of what may be in flight, and it is counted when it is done.
+    let in_flight = parts.extensions.get::<InFlight>().cloned();
+    let done = nexus.work.spawn(async move {
+        let response = recorded.answered(work.perform().await);
+        drop(in_flight);
+        response
+    });
+    done.await.unwrap_or_else(|_panicked| {
+        failed(route, StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal)
+    })
 }
 
 /// Exactly this content type selects plain bytes instead of JSON.

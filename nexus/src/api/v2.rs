@@ -6,7 +6,7 @@ mod operator;
 use std::{future::Future, sync::Arc};
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{FromRequest, MatchedPath, Request, State},
     middleware::{Next, from_fn_with_state},
     response::Response,
@@ -15,8 +15,7 @@ use axum::{
 use http::StatusCode;
 use serde::{Serialize, de::DeserializeOwned};
 use spike_core::wire::v2::ProblemCode;
-use spike_runtime::serve::read_body;
-use tokio::time::Instant;
+use spike_runtime::{InFlight, serve::read_body};
 use zeroize::Zeroizing;
 
 use super::{refuse, reply};
@@ -58,7 +57,6 @@ async fn wrong_method(_: Caller) -> Response {
 }
 
 async fn measured(State(nexus): State<Arc<Nexus>>, request: Request, next: Next) -> Response {
-    let since = Instant::now();
     let route = match request.extensions().get::<MatchedPath>().map(MatchedPath::as_str) {
         Some("/v2/status") => "status",
         Some("/v2/access:check") => "access.check",
@@ -66,9 +64,8 @@ async fn measured(State(nexus): State<Arc<Nexus>>, request: Request, next: Next)
         Some("/v2/operator:acceptRollback") => "operator.acceptRollback",
         _ => metrics::UNKNOWN_ROUTE,
     };
-    let response = next.run(request).await;
-    nexus.metrics.requests.record(route, metrics::outcome(response.status()), since.elapsed());
-    response
+    let recorded = nexus.metrics.requests.begin(route);
+    recorded.answered(next.run(request).await)
 }
 
 /// A whole request body.
@@ -105,11 +102,20 @@ fn refused(route: &'static str, error: &Error) -> Response {
     refuse::problem(error)
 }
 
-/// Finishes what was begun, even if the caller goes away.
+/// One of the requests in flight; there is none where no server counts them.
+type Share = Option<Extension<InFlight>>;
+
+/// Finishes what was begun, even if the caller goes away. Until then it has its share of what may be
+/// in flight.
 async fn finished<T: Send + 'static>(
     nexus: &Nexus,
+    share: Share,
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    let done = nexus.work.spawn(work).await;
-    done.unwrap_or_else(|panicked| Err(Error::Internal(panicked.to_string())))
+    let done = nexus.work.spawn(async move {
+        let result = work.await;
+        drop(share);
+        result
+    });
+    done.await.unwrap_or_else(|panicked| Err(Error::Internal(panicked.to_string())))
 }

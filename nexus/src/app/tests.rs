@@ -2,7 +2,7 @@
 
 mod audit;
 mod cipher;
-mod hostile;
+pub(crate) mod hostile;
 mod lost_answers;
 mod races;
 mod revocation;

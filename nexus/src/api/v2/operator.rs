@@ -8,7 +8,7 @@ use spike_core::wire::v2::operator::{
 };
 use spike_seal::Shard;
 
-use super::{Body, answered, finished, parsed};
+use super::{Body, Share, answered, finished, parsed};
 use crate::{
     app::{
         caller::Caller,
@@ -21,6 +21,7 @@ use crate::{
 pub(super) async fn restore(
     State(nexus): State<Arc<Nexus>>,
     caller: Caller,
+    share: Share,
     body: Body,
 ) -> Response {
     let shards = parsed::<RestoreRequest>(&body).and_then(|request| received(&request));
@@ -32,14 +33,18 @@ pub(super) async fn restore(
         let current = unsealed.ring.current();
         Ok(RestoreResponse { restored: true, set_id: current.id, epoch: current.epoch })
     };
-    answered("operator.restore", finished(&nexus, work).await)
+    answered("operator.restore", finished(&nexus, share, work).await)
 }
 
 /// Takes the store as it is, although it was newer once.
-pub(super) async fn accept_rollback(State(nexus): State<Arc<Nexus>>, caller: Caller) -> Response {
+pub(super) async fn accept_rollback(
+    State(nexus): State<Arc<Nexus>>,
+    caller: Caller,
+    share: Share,
+) -> Response {
     let worker = nexus.clone();
     let work = async move { worker.app.accept_rollback(&caller, &worker.boot).await };
-    let accepted = finished(&nexus, work).await;
+    let accepted = finished(&nexus, share, work).await;
     let message = accepted.map(|(ring, policies)| AcceptRollbackResponse { ring, policies });
     answered("operator.acceptRollback", message)
 }

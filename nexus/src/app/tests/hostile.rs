@@ -17,7 +17,7 @@ use spike_store::{
 type Edit<T> = Box<dyn Fn(&mut Seen<T>) + Send>;
 
 /// An honest store behind a dishonest one.
-pub(super) struct Hostile {
+pub(crate) struct Hostile {
     honest: Arc<MemoryStore>,
     reads: Mutex<Edit<Vec<Found>>>,
     lists: Mutex<Edit<Listed>>,
@@ -32,7 +32,7 @@ pub(super) struct Hostile {
 
 impl Hostile {
     /// Honest until told otherwise.
-    pub(super) fn new(honest: Arc<MemoryStore>) -> Arc<Self> {
+    pub(crate) fn new(honest: Arc<MemoryStore>) -> Arc<Self> {
         Arc::new(Self {
             honest,
             reads: Mutex::new(Box::new(|_| ())),
@@ -45,28 +45,28 @@ impl Hostile {
     }
 
     /// Edits every answer to a read from here on.
-    pub(super) fn edit_reads(&self, edit: impl Fn(&mut Seen<Vec<Found>>) + Send + 'static) {
+    pub(crate) fn edit_reads(&self, edit: impl Fn(&mut Seen<Vec<Found>>) + Send + 'static) {
         *self.reads.lock().expect("whole") = Box::new(edit);
     }
 
     /// Edits every page of a list from here on.
-    pub(super) fn edit_lists(&self, edit: impl Fn(&mut Seen<Listed>) + Send + 'static) {
+    pub(crate) fn edit_lists(&self, edit: impl Fn(&mut Seen<Listed>) + Send + 'static) {
         *self.lists.lock().expect("whole") = Box::new(edit);
     }
 
     /// Edits all documents that are loaded from here on.
-    pub(super) fn edit_loads(&self, edit: impl Fn(&mut Seen<Vec<Document>>) + Send + 'static) {
+    pub(crate) fn edit_loads(&self, edit: impl Fn(&mut Seen<Vec<Document>>) + Send + 'static) {
         *self.loads.lock().expect("whole") = Box::new(edit);
     }
 
     /// This happens between the next commit's decision and the commit itself.
-    pub(super) fn meanwhile(&self, what: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn meanwhile(&self, what: impl Future<Output = ()> + Send + 'static) {
         *self.meanwhile.lock().expect("whole") = Some(Box::pin(what));
     }
 
     /// The next `after` writes happen and their answers get lost; before that, `before` writes get
     /// lost altogether.
-    pub(super) fn lose(&self, before: u32, after: u32) {
+    pub(crate) fn lose(&self, before: u32, after: u32) {
         self.lose_before.store(before, Ordering::SeqCst);
         self.lose_after.store(after, Ordering::SeqCst);
     }
