@@ -82,7 +82,7 @@ fn verdict(keeper: &Keeper, paint: Paint) -> String {
     match keeper.holds.as_slice() {
         [] => paint.bad("holds nothing"),
         held => {
-            let flaw = keeper.error.iter().map(|why| format!("; {why}")).collect::<String>();
+            let flaw = keeper.error.as_ref().map_or_else(String::new, |why| format!("; {why}"));
             format!("{}: {}{flaw}", paint.bad("not current"), sets(held))
         }
     }

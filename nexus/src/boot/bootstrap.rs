@@ -277,9 +277,9 @@ async fn commit(site: &Site, ring: &KeyRing, shards: Option<&[Shard]>) -> usize 
             return held;
         }
         if Instant::now() >= deadline {
-            let shares = peers.len();
+            let all = peers.len();
             tracing::warn!(
-                "{held} of {shares} Keepers hold their shard; a Nexus gives the others theirs"
+                "{held} of {all} Keepers hold their shard; a Nexus gives the others theirs"
             );
             return held;
         }
