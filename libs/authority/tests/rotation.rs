@@ -158,14 +158,14 @@ async fn rotation_is_not_noticed_and_the_end_of_the_authority_is() {
 /// A connection of before the change is refused or closed; the next one is of the new root.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rotation_of_the_root_costs_one_repeated_request_at_most() {
-    let world = World::new(Duration::from_secs(6)).await;
+    let world = World::new(Duration::from_secs(15)).await;
     let nexus = world.identity("nexus", "spike/nexus").await;
     let caller = world.identity("caller", CALLER).await;
     let (url, server) = serve(nexus, CancellationToken::new()).await;
     let traffic = Traffic {
         url,
         identity: caller,
-        until: Instant::now() + Duration::from_secs(20),
+        until: Instant::now() + Duration::from_secs(40),
         repeats: true,
         requests: AtomicU64::new(0),
         failures: Mutex::default(),
@@ -174,7 +174,7 @@ async fn a_rotation_of_the_root_costs_one_repeated_request_at_most() {
         for _ in 0..2 {
             sleep(Duration::from_secs(2)).await;
             world.authority.rotate_root().await.expect("rotates");
-            sleep(Duration::from_secs(7)).await;
+            sleep(Duration::from_secs(16)).await;
         }
     };
     tokio::select! {
