@@ -62,6 +62,8 @@ impl Probes {
     ) {
         let limits = Limits {
             connections: CONNECTIONS,
+            // Whoever holds connections open must not keep the kubelet out: it would restart us.
+            idle_give_way: true,
             in_flight: CONNECTIONS,
             body_bytes: 0,
             drain: DRAIN,

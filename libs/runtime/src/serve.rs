@@ -74,6 +74,8 @@ pub type Admit = Arc<dyn Fn(Option<&Peer>) -> bool + Send + Sync>;
 pub struct Limits {
     /// Connections open at once; the next one is closed unheard.
     pub connections: usize,
+    /// At that limit, the connection that has been idle for longest makes room for the next one.
+    pub idle_give_way: bool,
     /// Of those, how many may be without a client certificate.
     pub anonymous: usize,
     /// Requests in a handler at once; the next one is refused.
@@ -103,6 +105,7 @@ impl Default for Limits {
         let seconds = Duration::from_secs;
         Self {
             connections: 4096,
+            idle_give_way: false,
             anonymous: 512,
             in_flight: 1024,
             streams: 100,

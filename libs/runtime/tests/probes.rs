@@ -8,7 +8,10 @@ use spike_runtime::{
     metrics::{Metrics, Requests, Serving},
     probes::{Probe, Probes},
 };
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 struct Switch(Mutex<Health>);
@@ -70,4 +73,36 @@ async fn probes_tell_life_readiness_and_metrics() {
     tracker.close();
     let ended = tokio::time::timeout(std::time::Duration::from_secs(3), tracker.wait()).await;
     assert!(ended.is_ok());
+}
+
+#[tokio::test]
+async fn idle_connections_do_not_keep_the_kubelet_out() {
+    let health = Arc::new(Switch(Mutex::new(Health::READY)));
+    let probes = Probes::new(health, Metrics::new(Registry::default()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+    let address = listener.local_addr().expect("bound");
+    let stop = CancellationToken::new();
+    let tracker = TaskTracker::new();
+    tracker.spawn(probes.serve(listener, CancellationToken::new(), stop.clone()));
+
+    let mut held = Vec::new();
+    for number in 0..400 {
+        let mut idle = TcpStream::connect(address).await.expect("connected");
+        if number % 2 == 0 {
+            // Headers that never end are no request either.
+            let _ = idle.write_all(b"GET /livez HT").await;
+        }
+        held.push(idle);
+    }
+    for _ in 0..10 {
+        let mut kubelet = TcpStream::connect(address).await.expect("connected");
+        kubelet.write_all(b"GET /livez HTTP/1.0\r\n\r\n").await.expect("sent");
+        let mut answer = String::new();
+        kubelet.read_to_string(&mut answer).await.expect("not reset");
+        assert!(answer.starts_with("HTTP/1.0 200"), "{answer:?}");
+    }
+    drop(held);
+    stop.cancel();
+    tracker.close();
+    tracker.wait().await;
 }

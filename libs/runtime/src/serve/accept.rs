@@ -1,17 +1,21 @@
 //! The accept loop: takes connections while there is room, and ends in bounded time.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use axum::Router;
 use spike_identity::{Identity, PeerError};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Admit, Limits, Refuse, connection, rate::Rates};
+use super::{Admit, Limits, Refuse, activity::Activity, connection, rate::Rates};
 use crate::metrics::Serving;
 
 /// How long nothing is accepted after the process ran out of file descriptors or memory.
@@ -68,7 +72,7 @@ impl Accepting {
 }
 
 async fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    let room = Arc::new(Semaphore::new(shared.server.limits.connections));
+    let mut room = Room::new(&shared.server.limits);
     loop {
         let tcp = match listener.accept().await {
             Ok((tcp, _)) => tcp,
@@ -78,17 +82,72 @@ async fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             }
         };
         // At the limit the newcomer is dropped: it finds out at once and may try another replica.
-        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+        let Some(place) = room.place(shared).await else {
             shared.server.metrics.refused("connections");
             continue;
         };
         let shared = Arc::clone(shared);
         shared.tracker.clone().spawn(async move {
             shared.server.metrics.connections.inc();
-            shared.kill.run_until_cancelled(serve(tcp, &shared)).await;
+            place.leave.run_until_cancelled(serve(tcp, &shared, place.activity)).await;
             shared.server.metrics.connections.dec();
-            drop(permit);
+            drop(place.permit);
         });
+    }
+}
+
+/// Room for connections.
+struct Room {
+    free: Arc<Semaphore>,
+    /// Who could be asked to leave; empty if nobody has to give way.
+    taken: Vec<Guest>,
+    idle_give_way: bool,
+}
+
+/// The place of a connection.
+struct Place {
+    permit: OwnedSemaphorePermit,
+    activity: Arc<Activity>,
+    leave: CancellationToken,
+}
+
+/// What the room knows of a connection, as long as there is one.
+struct Guest {
+    activity: Weak<Activity>,
+    leave: CancellationToken,
+}
+
+impl Room {
+    fn new(limits: &Limits) -> Self {
+        let free = Arc::new(Semaphore::new(limits.connections));
+        Self { free, taken: Vec::new(), idle_give_way: limits.idle_give_way }
+    }
+
+    /// A place for one more; `None` if there is none.
+    async fn place(&mut self, shared: &Shared) -> Option<Place> {
+        let permit = match Arc::clone(&self.free).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => self.made_free(shared).await?,
+        };
+        let (activity, leave) = (Activity::new(), shared.kill.child_token());
+        if self.idle_give_way {
+            self.taken.retain(|guest| guest.activity.strong_count() > 0);
+            let guest = Guest { activity: Arc::downgrade(&activity), leave: leave.clone() };
+            self.taken.push(guest);
+        }
+        Some(Place { permit, activity, leave })
+    }
+
+    /// The place of the connection that has been idle for longest, once that one has left.
+    async fn made_free(&self, shared: &Shared) -> Option<OwnedSemaphorePermit> {
+        let idle = self.taken.iter().filter_map(|guest| {
+            let since = guest.activity.upgrade()?.idle_since()?;
+            Some((since, guest))
+        });
+        let (_, longest) = idle.min_by_key(|(since, _)| *since)?;
+        longest.leave.cancel();
+        shared.server.metrics.refused("idle_at_the_limit");
+        Arc::clone(&self.free).acquire_owned().await.ok()
     }
 }
 
@@ -101,11 +160,11 @@ async fn pause(error: &io::Error) {
     }
 }
 
-async fn serve(tcp: TcpStream, shared: &Arc<Shared>) {
+async fn serve(tcp: TcpStream, shared: &Arc<Shared>, activity: Arc<Activity>) {
     // Answers are small and complete: waiting for more to send only delays them.
     let _ = tcp.set_nodelay(true);
     let Some((acceptor, identity)) = &shared.server.tls else {
-        return connection::drive(tcp, connection::Terms::plain(shared)).await;
+        return connection::drive(tcp, connection::Terms::plain(shared, activity)).await;
     };
 
     let handshake = tokio::time::timeout(shared.server.limits.handshake, acceptor.accept(tcp));
@@ -133,7 +192,7 @@ async fn serve(tcp: TcpStream, shared: &Arc<Shared>) {
             Err(_) => return shared.server.metrics.refused("anonymous_connections"),
         },
     };
-    connection::drive(tls, connection::Terms { shared, peer, http2 }).await;
+    connection::drive(tls, connection::Terms { shared, peer, http2, activity }).await;
     drop(anonymous);
 }
 

@@ -63,6 +63,12 @@ impl Activity {
         }
     }
 
+    /// Since when nothing was asked; `None` while something is.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let state = self.state();
+        (state.requests == 0).then_some(state.idle_since)
+    }
+
     fn heard(&self) {
         let mut state = self.state();
         if state.requests == 0 && state.head_since.is_none() {

@@ -38,11 +38,12 @@ pub(super) struct Terms<'a> {
     pub(super) shared: &'a Arc<Shared>,
     pub(super) peer: Option<Peer>,
     pub(super) http2: bool,
+    pub(super) activity: Arc<Activity>,
 }
 
 impl<'a> Terms<'a> {
-    pub(super) const fn plain(shared: &'a Arc<Shared>) -> Self {
-        Self { shared, peer: None, http2: false }
+    pub(super) const fn plain(shared: &'a Arc<Shared>, activity: Arc<Activity>) -> Self {
+        Self { shared, peer: None, http2: false, activity }
     }
 }
 
@@ -51,9 +52,8 @@ pub(super) async fn drive<T>(transport: T, terms: Terms<'_>)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Terms { shared, peer, http2 } = terms;
+    let Terms { shared, peer, http2, activity } = terms;
     let limits = &shared.server.limits;
-    let activity = Activity::new();
     let closing = shared.stop.child_token();
     // Deadlines are kept to within half a header deadline, and no request sets a timer of its own.
     let period = (limits.headers / 2).max(Duration::from_millis(1));
