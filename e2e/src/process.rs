@@ -6,6 +6,7 @@ use std::{
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::Stdio,
+    sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
 
@@ -142,6 +143,18 @@ pub(crate) fn append(log: &Path) -> anyhow::Result<File> {
     OpenOptions::new().create(true).append(true).open(log).context("open a log")
 }
 
+/// A port that nobody listens on. Each is given out once, and all lie below the range that the system
+/// takes for outgoing connections, so that nothing else gets it before the server does.
 fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    const FIRST: u16 = 12_000;
+    const PORTS: u16 = 20_000;
+    let own = u16::try_from(std::process::id() % 200)? * 100;
+    for _ in 0..PORTS {
+        let port = FIRST + (own + NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no free port from {FIRST} on")
 }
