@@ -6,12 +6,13 @@ use crate::Finding;
 
 /// Every crate with its layer. A crate may depend on lower layers only, and what a layer's crates
 /// share goes further down. Development crates stand outside.
-const LAYERS: [(&str, u8); 13] = [
+const LAYERS: [(&str, u8); 15] = [
     ("spike-core", 0),
     ("spike-seal", 1),
     ("spike-identity", 1),
     ("spike-store", 2),
     ("spike-store-sqlite", 3),
+    ("spike-store-postgres", 3),
     ("spike-client", 2),
     ("spike-audit", 2),
     ("spike-authority", 2),
@@ -20,14 +21,18 @@ const LAYERS: [(&str, u8); 13] = [
     ("spike-keeper", 4),
     ("spike-nexus", 4),
     ("spike-cli", 4),
+    ("spike-operator", 4),
 ];
 
 /// Crates that drive all the others from outside.
-const OUTSIDE: [&str; 2] = ["spike-e2e", "xtask"];
+const OUTSIDE: [&str; 3] = ["spike-e2e", "spike-testbed-postgres", "xtask"];
 
 /// Arrows that the layers allow and the design refuses: a store that knew keys could read secrets.
-const REFUSED: [(&str, &str); 2] =
-    [("spike-store", "spike-seal"), ("spike-store-sqlite", "spike-seal")];
+const REFUSED: [(&str, &str); 3] = [
+    ("spike-store", "spike-seal"),
+    ("spike-store-sqlite", "spike-seal"),
+    ("spike-store-postgres", "spike-seal"),
+];
 
 pub(crate) fn check(workspace: &Metadata) -> Vec<Finding> {
     workspace.workspace_packages().into_iter().flat_map(of_package).collect()
