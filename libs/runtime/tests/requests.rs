@@ -16,6 +16,7 @@ use axum::{
     routing::{get, post},
 };
 use bytes::Bytes;
+use futures::future::join_all;
 use http::StatusCode;
 use http_body_util::StreamBody;
 use hyper::body::Frame;
@@ -238,19 +239,38 @@ async fn an_expired_svid_is_refused_on_an_open_connection_which_then_closes() {
     }
 }
 
-#[tokio::test]
-async fn new_roots_end_what_was_trusted_under_the_old_ones() {
+/// Eight HTTP/2 clients that keep asking while the server's roots change.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_roots_cost_a_request_on_an_old_connection_and_not_its_repetition() {
     let server = Running::start(Limits::default(), echo()).await;
-    let client = server.client("client", LONG).await;
-    assert_eq!(text(client.post(server.url("/")).body("abc").send().await).await, "3");
-    server.ca.add_root_for("server");
-    // After the files were looked at again, before the server closes what it no longer trusts.
-    tokio::time::sleep(millis(1_700)).await;
-    let stale = client.post(server.url("/")).body("abc").send().await;
-    assert_eq!(text(stale).await, "IdentityExpired");
-    tokio::time::sleep(millis(200)).await;
-    let fresh = client.post(server.url("/")).body("abc").send().await;
-    assert_eq!(text(fresh).await, "3", "a new handshake is judged by the new roots");
+    let identity = server.ca.identity("client", LONG).await;
+    let url = server.url("/");
+    let ask =
+        async |client: &reqwest::Client| text(client.post(&url).body("abc").send().await).await;
+    let refusals = join_all((0..8).map(async |_| {
+        let client = support::client(&identity, &[b"h2"]);
+        assert_eq!(ask(&client).await, "3");
+        let until = Instant::now() + Duration::from_secs(6);
+        let mut refused = 0;
+        while Instant::now() < until {
+            let answer = ask(&client).await;
+            if answer == "IdentityExpired" {
+                refused += 1;
+                assert_eq!(ask(&client).await, "3", "a new handshake is judged by the new roots");
+            } else {
+                assert_eq!(answer, "3");
+            }
+            tokio::time::sleep(millis(10)).await;
+        }
+        refused
+    }));
+    let change = async {
+        tokio::time::sleep(millis(200)).await;
+        server.ca.add_root_for("server");
+    };
+    let (refusals, ()) = tokio::join!(refusals, change);
+    assert!(refusals.iter().all(|refused| *refused <= 1), "{refusals:?}");
+    assert!(refusals.contains(&1), "nobody was refused: the roots never changed");
 }
 
 #[tokio::test]

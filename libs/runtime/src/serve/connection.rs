@@ -2,6 +2,7 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
+use futures::poll;
 use hyper::{rt::Executor, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -55,6 +56,8 @@ where
     let Terms { shared, peer, http2, activity } = terms;
     let limits = &shared.server.limits;
     let closing = shared.stop.child_token();
+    let told = CancellationToken::new();
+    let _at_the_latest = told.clone().drop_guard();
     // Deadlines are kept to within half a header deadline, and no request sets a timer of its own.
     let period = (limits.headers / 2).max(Duration::from_millis(1));
     let requests = Arc::new(Requests {
@@ -63,6 +66,7 @@ where
         peer,
         activity: Arc::clone(&activity),
         closing: closing.clone(),
+        told: told.clone(),
     });
     let answering = Arc::clone(&requests);
     let service = service_fn(move |request| Arc::clone(&answering).answer(request));
@@ -84,6 +88,10 @@ where
             () = closing.cancelled(), if close_by.is_none() => {
                 close_by = Some(Instant::now() + limits.request + LINGER);
                 connection.as_mut().graceful_shutdown();
+                if poll!(connection.as_mut()).is_ready() {
+                    return;
+                }
+                told.cancel();
             }
             _ = tick.tick() => match activity.verdict(limits) {
                 _ if close_by.is_some_and(|by| Instant::now() >= by) => return,

@@ -23,6 +23,8 @@ pub(super) struct Requests {
     pub(super) activity: Arc<Activity>,
     /// Closes this connection once its requests are answered.
     pub(super) closing: CancellationToken,
+    /// The peer was told so, or is gone.
+    pub(super) told: CancellationToken,
 }
 
 impl Requests {
@@ -35,13 +37,16 @@ impl Requests {
         let (uri, version) = (parts.uri.clone(), parts.version);
         let body = Bounded::new(body, version, &self.shared);
         let response = match self.admit(&parts) {
-            Err(refusal) => self.refuse(refusal, &uri, version),
+            Err(refusal) => self.refuse(refusal, &uri, version).await,
             Ok(in_flight) => {
                 let mut request = Request::from_parts(parts, Body::new(body));
                 request.extensions_mut().insert(in_flight.clone());
                 let answered = self.handle(request).await;
                 drop(in_flight);
-                answered.unwrap_or_else(|refusal| self.refuse(refusal, &uri, version))
+                match answered {
+                    Ok(response) => response,
+                    Err(refusal) => self.refuse(refusal, &uri, version).await,
+                }
             }
         };
         drop(in_request);
@@ -91,7 +96,7 @@ impl Requests {
         }
     }
 
-    fn refuse(&self, refusal: Refusal, uri: &Uri, version: Version) -> Response {
+    async fn refuse(&self, refusal: Refusal, uri: &Uri, version: Version) -> Response {
         self.shared.server.metrics.refused(refusal.name());
         let mut response = (self.shared.server.refuse)(refusal, uri);
         if refusal.closes() && version < Version::HTTP_2 {
@@ -99,7 +104,9 @@ impl Requests {
             // asked to close, it would reset a client that is still sending.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         } else if refusal.closes() {
+            // The answer follows the GOAWAY: whoever asks again does so on another connection.
             self.closing.cancel();
+            self.told.cancelled().await;
         }
         response
     }
