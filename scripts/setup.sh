@@ -9,6 +9,8 @@ command -v cc >/dev/null || missing+=(build-essential)
 command -v cmake >/dev/null || missing+=(cmake)
 if [[ ${1-} == test ]]; then
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
+    command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
+        missing+=(postgresql)
 fi
 
 if ((${#missing[@]})); then
@@ -20,6 +22,12 @@ if ((${#missing[@]})); then
     fi
     echo "installing ${missing[*]}"
     "${run[@]}" apt-get update -qq
+    if [[ " ${missing[*]} " == *" postgresql "* ]]; then
+        # Only its programs are wanted: by default the package starts a server on port 5432.
+        "${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql-common >/dev/null
+        "${run[@]}" sed -i 's/^#\?create_main_cluster.*/create_main_cluster = false/' \
+            /etc/postgresql-common/createcluster.conf
+    fi
     "${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
 fi
 
