@@ -25,7 +25,7 @@ use spike_core::SecretPath;
 use spike_store::{
     Batch, Call, CallerHash, Capabilities, Document, DocumentDrop, DocumentPut, Documents, Epochs,
     Found, Health, Kind, Listed, Manage, Names, Outcome, Page, Result, Secrets, Seen, Select,
-    StoreError, TraceId, rules,
+    StoreError, TraceId, claim, rules,
 };
 use sqlx::{
     ConnectOptions, Executor, SqlitePool,
@@ -143,7 +143,7 @@ impl SqliteStore {
     }
 
     async fn queue(&self) -> Result<Queue> {
-        self.queue.read().await.clone().ok_or_else(writer::closed)
+        self.queue.read().await.clone().ok_or_else(claim::closed)
     }
 }
 
@@ -209,7 +209,7 @@ impl Manage for SqliteStore {
         };
         self.queue().await?.submit(&call, Job::Check).await?;
         let server_version = self.server_version.clone();
-        Ok(Health { kind: "sqlite", schema: SCHEMA, server_version })
+        Ok(Health { kind: "sqlite", schema: SCHEMA, server_version, durable_on_standby: None })
     }
 
     async fn sweep(&self, call: &Call) -> Result<u64> {

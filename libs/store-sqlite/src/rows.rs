@@ -2,9 +2,7 @@
 
 use bytes::Bytes;
 use spike_core::{Revision, Version};
-use spike_store::{
-    Committed, Document, Epochs, Generation, HeadRow, Kind, Result, Sealed, StoreError,
-};
+use spike_store::{Document, Epochs, Generation, HeadRow, Kind, Result, Sealed, StoreError};
 use sqlx::{Decode, Row, Sqlite, Type, sqlite::SqliteRow};
 
 use crate::error::failed;
@@ -72,26 +70,6 @@ pub(crate) fn json<T: serde::Serialize + ?Sized>(rows: &T) -> Result<String> {
     serde_json::to_string(rows).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
-/// An outcome as it is remembered: 16 bytes for each commit, current 0 for none.
-pub(crate) fn encode(commits: &[Committed]) -> Vec<u8> {
-    let words = |commit: &Committed| [commit.revision.0, commit.current.map_or(0, Version::get)];
-    commits.iter().flat_map(words).flat_map(u64::to_be_bytes).collect()
-}
-
-/// What [`encode`] made.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Committed>> {
-    let (commits, []) = bytes.as_chunks::<16>() else {
-        return Err(impossible("commits", bytes.len() as u64));
-    };
-    let half =
-        |bytes: &[u8]| bytes.iter().fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
-    let committed = |commit: &[u8; 16]| {
-        let (revision, current) = commit.split_at(8);
-        Committed { revision: Revision(half(revision)), current: Version::new(half(current)) }
-    };
-    Ok(commits.iter().map(committed).collect())
-}
-
 /// A column of its own type.
 pub(crate) fn get<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(
     row: &'r SqliteRow,
@@ -117,24 +95,4 @@ fn version(number: u64) -> Result<Version> {
 
 fn impossible(column: &str, found: u64) -> StoreError {
     StoreError::Corrupt(format!("column {column} has {found}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_outcome_is_remembered_exactly() {
-        let commits = vec![
-            Committed { revision: Revision(1), current: Some(Version::FIRST) },
-            Committed { revision: Revision(u64::MAX >> 1), current: None },
-        ];
-        assert_eq!(decode(&encode(&commits)).unwrap(), commits);
-        assert_eq!(decode(&[]).unwrap(), vec![]);
-    }
-
-    #[test]
-    fn a_truncated_outcome_is_corrupt() {
-        assert!(matches!(decode(&[0; 15]), Err(StoreError::Corrupt(_))));
-    }
 }

@@ -11,13 +11,12 @@ mod document;
 mod key;
 mod plan;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use spike_store::{
-    Batch, Call, DocumentDrop, DocumentPut, Epochs, Outcome, Result, Seen, StoreError, rules,
+    Batch, Call, DocumentDrop, DocumentPut, Epochs, Outcome, Result, Seen, StoreError,
+    claim::{Claim, closed},
+    rules,
 };
 use sqlx::{Connection, SqliteConnection};
 use tokio::{
@@ -75,16 +74,6 @@ struct Ticket {
     claim: Claim,
 }
 
-/// Whoever takes it first decides: the writer that the job happens, its caller that it doesn't.
-#[derive(Clone, Default)]
-struct Claim(Arc<AtomicBool>);
-
-impl Claim {
-    fn take(&self) -> bool {
-        !self.0.swap(true, Ordering::AcqRel)
-    }
-}
-
 /// Hands jobs to the writer.
 #[derive(Clone, Debug)]
 pub(crate) struct Queue(mpsc::Sender<Ticket>);
@@ -117,18 +106,8 @@ impl Queue {
             Ok(Err(_)) => return Err(closed()),
             Err(_) => return Err(StoreError::late()),
         }
-        match timeout_at(call.deadline, result).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) if claim.take() => Err(closed()),
-            Err(_) if claim.take() => Err(StoreError::late()),
-            Ok(Err(_)) | Err(_) => Err(StoreError::Ambiguous { source: None }),
-        }
+        claim.wait(call.deadline, result).await
     }
-}
-
-/// Nothing happened, nor will it.
-pub(crate) fn closed() -> StoreError {
-    StoreError::Unavailable { reason: "the store is closed".into(), retryable: false, source: None }
 }
 
 async fn run(
@@ -210,14 +189,6 @@ async fn begin(connection: &mut SqliteConnection) -> Result<Work<'_>> {
 struct Work<'c> {
     connection: &'c mut SqliteConnection,
     epochs: Epochs,
-}
-
-/// Refuses a call that was decided under other epochs.
-fn guard(call: &Call, epochs: Epochs) -> Result<()> {
-    match call.guard {
-        Some(guard) if guard != epochs => Err(StoreError::Stale { epochs }),
-        _ => Ok(()),
-    }
 }
 
 impl Work<'_> {

@@ -7,11 +7,14 @@
 
 pub mod batched;
 pub mod call;
+pub mod claim;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod decide;
 pub mod document;
 pub mod error;
 pub mod memory;
+pub mod outcome;
 pub mod rules;
 pub mod secrets;
 
@@ -118,6 +121,9 @@ pub struct Health {
     pub schema: u32,
     /// The server's or library's own version.
     pub server_version: String,
+    /// Whether an acknowledged write is on a second machine by then: `None` for a store that has no
+    /// other machine to put it on.
+    pub durable_on_standby: Option<bool>,
 }
 
 /// Everything a backing store is.

@@ -87,7 +87,7 @@ impl Manage for MemoryStore {
 
     async fn health(&self) -> Result<Health> {
         let server_version = env!("CARGO_PKG_VERSION").to_owned();
-        Ok(Health { kind: "memory", schema: 1, server_version })
+        Ok(Health { kind: "memory", schema: 1, server_version, durable_on_standby: None })
     }
 
     async fn sweep(&self, call: &Call) -> Result<u64> {

@@ -5,12 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
 use spike_core::{SecretPath, Version};
-use spike_store::{HeadRow, Result, Seen};
+use spike_store::{HeadRow, Result, Seen, decide::Present};
 
-use super::{
-    Job, Ticket, Work, key,
-    plan::{Plan, Present},
-};
+use super::{Job, Ticket, Work, key, plan::Plan};
 use crate::{error::failed, rows};
 
 const HEADS: &str = "

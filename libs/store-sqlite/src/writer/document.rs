@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use spike_store::{
-    Call, Document, DocumentDrop, DocumentPut, Epochs, Generation, Kind, Result, StoreError,
+    Call, Document, DocumentDrop, DocumentPut, Epochs, Kind, Result,
+    decide::{self, There},
 };
 
-use super::{Work, guard};
+use super::Work;
 use crate::{error::failed, rows};
 
 const FIND: &str = "
@@ -29,7 +30,7 @@ pub(super) async fn change(
     puts: &[DocumentPut],
     drops: &[DocumentDrop],
 ) -> Result<Result<Epochs>> {
-    let mut there = HashMap::new();
+    let mut there: There<'_> = HashMap::new();
     let put_names = puts.iter().map(|put| (put.kind, put.document.name.as_str()));
     let drop_names = drops.iter().map(|drop| (drop.kind, drop.name.as_str()));
     for name @ (kind, raw) in put_names.chain(drop_names) {
@@ -39,7 +40,7 @@ pub(super) async fn change(
             Err(damaged) => return Ok(Err(damaged)),
         }
     }
-    match decide(call, work.epochs, &there, (puts, drops)) {
+    match decide::change(call, work.epochs, &there, (puts, drops)) {
         Ok(Some(epochs)) => {
             apply(work, puts, drops).await?;
             keep_epochs(work, epochs).await?;
@@ -48,44 +49,6 @@ pub(super) async fn change(
         Ok(None) => Ok(Ok(work.epochs)),
         Err(refused) => Ok(Err(refused)),
     }
-}
-
-type There<'d> = HashMap<(Kind, &'d str), Document>;
-
-/// The epochs that a change leads to; `None` if it was made before and its answer got lost.
-fn decide(
-    call: &Call,
-    mut epochs: Epochs,
-    there: &There<'_>,
-    (puts, drops): (&[DocumentPut], &[DocumentDrop]),
-) -> Result<Option<Epochs>> {
-    guard(call, epochs)?;
-    let is_there = |DocumentPut { kind, document, .. }: &DocumentPut| {
-        there
-            .get(&(*kind, document.name.as_str()))
-            .is_some_and(|there| (there.revision, there.tag) == (document.revision, document.tag))
-    };
-    let is_gone = |drop: &DocumentDrop| !there.contains_key(&(drop.kind, drop.name.as_str()));
-    if puts.iter().all(is_there) && drops.iter().all(is_gone) {
-        return Ok(None);
-    }
-    let put_expects = puts.iter().map(|put| (put.kind, &put.document.name, put.expect));
-    let drop_expects = drops.iter().map(|drop| (drop.kind, &drop.name, Some(drop.expect)));
-    for (kind, name, expect) in put_expects.chain(drop_expects) {
-        let revision = there.get(&(kind, name.as_str())).map(|there| there.revision);
-        if revision != expect {
-            return Err(StoreError::DocumentConflict { name: name.clone(), revision });
-        }
-    }
-    for DocumentPut { kind, document, .. } in puts {
-        let Document { revision, tag, .. } = *document;
-        match kind {
-            Kind::Ring => epochs.ring = revision,
-            Kind::Manifest => epochs.generation = Generation { counter: revision.0, tag },
-            Kind::Policy | Kind::Audit => {}
-        }
-    }
-    Ok(Some(epochs))
 }
 
 async fn apply(work: &mut Work<'_>, puts: &[DocumentPut], drops: &[DocumentDrop]) -> Result<()> {

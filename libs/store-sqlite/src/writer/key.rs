@@ -3,13 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
-use spike_store::{Result, WRITE_KEY_LIFE, WRITE_KEYS_PER_CALLER};
+use spike_store::{Result, WRITE_KEY_LIFE, WRITE_KEYS_PER_CALLER, decide::First, outcome};
 use sqlx::sqlite::SqliteRow;
 
 use super::{
     Work,
     commit::{Pool, write},
-    plan::{First, NewKey},
+    plan::NewKey,
 };
 use crate::{error::failed, rows};
 
@@ -57,7 +57,7 @@ pub(super) async fn find(
 }
 
 fn first(row: &SqliteRow) -> Result<First> {
-    let commits = rows::decode(&rows::get::<Vec<u8>>(row, "commits")?)?;
+    let commits = outcome::decode(&rows::get::<Vec<u8>>(row, "commits")?)?;
     Ok(First { digest: rows::exact(row, "digest")?, commits })
 }
 
@@ -67,7 +67,7 @@ pub(super) async fn remember(work: &mut Work<'_>, keys: &[NewKey]) -> Result<()>
     for NewKey { key, caller, at, commits } in keys {
         let [scope, digest, caller] =
             [&key.scope, &key.digest, &caller.0].map(|part| bytes.add(part).0);
-        let (start, length) = bytes.add(&rows::encode(commits));
+        let (start, length) = bytes.add(&outcome::encode(commits));
         new.push((scope, digest, caller, at.as_millisecond(), start, length));
     }
     write(work, REMEMBER, &new, bytes).await?;

@@ -3,31 +3,13 @@
 //! Each batch sees what the ones before it will have written. A refused batch leaves no trace, so
 //! what is planned can be written without asking again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use spike_core::{SecretPath, Version};
 use spike_store::{
-    Batch, Call, CallerHash, Committed, Epochs, HeadRow, Outcome, Result, Sealed, StoreError,
-    WriteKey,
+    Batch, Call, CallerHash, Committed, HeadRow, Outcome, Result, Sealed, WriteKey,
+    decide::{First, Present, Verdict},
 };
-
-use super::guard;
-
-/// What is there of everything that a run of batches touches.
-///
-/// A row that can't be understood is the misfortune of those who touch it and of nobody else.
-pub(super) struct Present {
-    pub(super) epochs: Epochs,
-    pub(super) heads: HashMap<SecretPath, Result<HeadRow>>,
-    pub(super) keys: HashMap<[u8; 32], Result<First>>,
-}
-
-/// What became of the first write under a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct First {
-    pub(super) digest: [u8; 32],
-    pub(super) commits: Vec<Committed>,
-}
 
 /// What a run of batches comes to.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -55,22 +37,10 @@ impl Plan {
         call: &Call,
         batch: &Batch,
     ) -> Result<Outcome> {
-        guard(call, present.epochs)?;
-        if let Some(key) = &batch.key
-            && let Some(first) = present.keys.get(&key.scope)
-        {
-            let First { digest, commits } = first.clone()?;
-            let outcome = Outcome { commits, replayed: true };
-            return if digest == key.digest { Ok(outcome) } else { Err(StoreError::KeyReused) };
+        match present.decide(call, batch)? {
+            Verdict::Write => Ok(self.accept(present, call, batch)),
+            Verdict::Replay(commits) => Ok(Outcome { commits, replayed: true }),
         }
-        for commit in &batch.commits {
-            let head = present.heads.get(&commit.path).cloned().transpose()?;
-            if head.as_ref().map(|head| head.revision) != commit.expect {
-                let (path, head) = (commit.path.clone(), head.map(Box::new));
-                return Err(StoreError::Conflict { path, head });
-            }
-        }
-        Ok(self.accept(present, call, batch))
     }
 
     fn accept(&mut self, present: &mut Present, call: &Call, batch: &Batch) -> Outcome {
@@ -99,9 +69,14 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use spike_core::Revision;
-    use spike_store::conformance::samples::{
-        batch, call, epochs, guarded, head, key, keyed, path, record, step, version,
+    use spike_store::{
+        Epochs, StoreError,
+        conformance::samples::{
+            batch, call, epochs, guarded, head, key, keyed, path, record, step, version,
+        },
     };
 
     use super::*;
