@@ -2,40 +2,78 @@
 //!
 //! One file per part of the spec. Defaults are those that the API server fills in, so that a
 //! manifest means the same where there is none.
+//!
+//! What is published stays: fields are only added, and each new one may be left out.
 
 mod bootstrap;
+mod deletion;
 mod identity;
+mod image;
 mod keeper;
 mod logging;
+mod monitoring;
+mod network;
 mod nexus;
+mod pod;
+mod postgres;
 mod recovery;
+mod reference;
+mod rollout;
+mod schema;
 mod shamir;
+mod status;
 mod store;
+mod unseal;
 
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use bootstrap::{Bootstrap, BootstrapMode};
-pub use identity::{Builtin, Identity, Spire};
-pub use keeper::Keeper;
+pub use deletion::{Deletion, DeletionPolicy};
+pub use identity::{Builtin, ClusterSpiffeIds, Identity, Spire};
+pub use image::{Image, PullPolicy};
+pub use keeper::{Keeper, Spread, WhenUnsatisfiable};
 pub use logging::{Level, Logging};
-pub use nexus::{Autoscaling, Nexus};
+pub use monitoring::Monitoring;
+pub use network::{NetworkPolicy, NetworkPolicyMode};
+pub use nexus::{Autoscaling, Nexus, Service, ServiceType};
+pub use pod::{Amounts, EnvVar, PodOverrides, Resources};
+pub use postgres::{Credentials, Migrations, Pool, Postgres, ServiceRef, SslMode};
 pub use recovery::{Age, Recovery};
+pub use reference::{CaRef, CaSource, KeyRef, NameRef};
+pub use rollout::{Rollout, RolloutStrategy};
 pub use shamir::Shamir;
-pub use store::{Memory, Plugin, Postgres, S3, Sqlite, Store};
+pub use status::{
+    KeeperStatus, NexusStatus, RecoveryStatus, RolloutStatus, RootKeyStatus, SpikeClusterStatus,
+    StoreStatus,
+};
+pub use store::{Memory, Plugin, S3, Sqlite, Storage, Store};
+pub use unseal::{ShamirUnseal, Unseal};
 
 /// What a cluster should be.
-#[derive(Clone, Debug, PartialEq, Eq, CustomResource, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, CustomResource, Serialize, Deserialize, JsonSchema)]
 #[kube(
     group = "spike.ist",
     version = "v1alpha1",
     kind = "SpikeCluster",
     namespaced,
+    status = "SpikeClusterStatus",
     shortname = "spike",
     category = "secrets",
     derive = "PartialEq",
-    doc = "A highly available secrets store: Nexus replicas, Keepers, a store and identities."
+    doc = "A highly available secrets store: Nexus replicas, Keepers, a store and identities.",
+    scale(
+        spec_replicas_path = ".spec.nexus.replicas",
+        status_replicas_path = ".status.nexus.replicas",
+        label_selector_path = ".status.nexus.selector"
+    ),
+    printcolumn = r#"{"name": "Ready", "type": "string", "description": "Whether secrets are served.", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].status"}"#,
+    printcolumn = r#"{"name": "Shards", "type": "string", "description": "Shards that Keepers hold, of how many there are.", "jsonPath": ".status.shards"}"#,
+    printcolumn = r#"{"name": "Nexus", "type": "integer", "description": "Nexus replicas that serve.", "jsonPath": ".status.nexus.ready"}"#,
+    printcolumn = r#"{"name": "Store", "type": "string", "description": "Where secrets are kept.", "jsonPath": ".status.store.kind"}"#,
+    printcolumn = r#"{"name": "Version", "type": "string", "description": "What every replica runs.", "jsonPath": ".status.version"}"#,
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct SpikeClusterSpec {
@@ -44,11 +82,17 @@ pub struct SpikeClusterSpec {
     pub trust_domain: String,
     /// Where secrets are kept, encrypted: exactly one kind.
     pub store: Store,
-    /// Who proves identities: exactly one kind.
+    /// Who proves identities: exactly one kind, for ever.
     pub identity: Identity,
+    /// What is run. Left out: the operator's own version.
+    #[serde(default, skip_serializing_if = "unset")]
+    pub image: Image,
     /// How the root key is split.
     #[serde(default)]
     pub shamir: Shamir,
+    /// How Nexus comes by the root key when it starts: exactly one kind.
+    #[serde(default)]
+    pub unseal: Unseal,
     /// Whether a root key may be made.
     #[serde(default)]
     pub bootstrap: Bootstrap,
@@ -61,6 +105,18 @@ pub struct SpikeClusterSpec {
     /// Who keeps recovery shards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<Recovery>,
+    /// How a new version replaces the old one.
+    #[serde(default)]
+    pub rollout: Rollout,
+    /// Who may reach the pods, and what they may reach.
+    #[serde(default)]
+    pub network_policy: NetworkPolicy,
+    /// What is made for Prometheus and Grafana.
+    #[serde(default)]
+    pub monitoring: Monitoring,
+    /// What happens to the pods when the `SpikeCluster` is deleted.
+    #[serde(default)]
+    pub deletion: Deletion,
     /// What is logged.
     #[serde(default)]
     pub logging: Logging,
@@ -69,21 +125,7 @@ pub struct SpikeClusterSpec {
     pub paused: bool,
 }
 
-#[cfg(test)]
-mod tests {
-    use kube::CustomResourceExt;
-
-    use super::*;
-
-    #[test]
-    fn the_schema_is_one_that_an_api_server_takes() {
-        let crd = SpikeCluster::crd();
-        assert_eq!(crd.metadata.name.as_deref(), Some("spikeclusters.spike.ist"));
-        let text = serde_json::to_string(&crd).expect("JSON");
-        for refused in [r#""format":"uint"#, r#""additionalProperties":false"#, r#""$ref""#] {
-            assert!(!text.contains(refused), "{refused}");
-        }
-        assert!(text.contains(r#""default":{"generation":1,"shares":3,"threshold":2}"#), "{text}");
-        assert!(text.len() < 64 * 1024);
-    }
+/// Of a part that is best left out of the schema's defaults, for all its fields are optional.
+fn unset<T: Default + PartialEq>(part: &T) -> bool {
+    *part == T::default()
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Whether a root key may be made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Bootstrap {
-    /// When to make a root key.
+    /// `IfEmpty`: if the store has none and no Keeper holds a shard. `Never`: wait for someone.
     #[serde(default)]
     pub mode: BootstrapMode,
 }

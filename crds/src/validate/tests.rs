@@ -31,7 +31,7 @@ fn each_problem_is_told_in_the_words_of_the_crd() {
         (
             "name: quickstart",
             "name: Quick",
-            "metadata.name must be a DNS label of at most 40 characters that starts with a letter (it names Services)",
+            "metadata.name must be a DNS label of at most 39 characters that starts with a letter (it names Services)",
         ),
         (
             "threshold: 2",
@@ -55,7 +55,7 @@ fn each_problem_is_told_in_the_words_of_the_crd() {
         ),
         (
             "replicas: 1",
-            "replicas: 1\n    autoscaling: {}",
+            "replicas: 1\n    autoscaling: {maxReplicas: 4}",
             "spec.store.sqlite and .memory belong to one Nexus: set spec.nexus.replicas to 1 (is 1) and remove spec.nexus.autoscaling",
         ),
         (
@@ -120,7 +120,7 @@ fn memory_needs_no_keepers() {
 #[test]
 fn what_is_left_out_is_the_default_of_the_crd() {
     let text = "apiVersion: spike.ist/v1alpha1\nkind: SpikeCluster\nmetadata: {name: a}\n\
-                spec: {trustDomain: a.b, identity: {builtin: {}}, store: {postgres: {}}}\n";
+                spec: {trustDomain: a.b, identity: {builtin: {}}, store: {postgres: {clusterRef: {name: db}}}}\n";
     let cluster = validate(&manifest::read(text).expect("readable")).expect("valid");
     assert_eq!(cluster.quorum, Quorum::new(3, 2).expect("valid"));
     assert_eq!((cluster.generation, cluster.nexus_replicas), (1, 2));
