@@ -39,6 +39,10 @@ lint: setup $(TOOLS)/bin/cargo-deny ## Check form: rustfmt, clippy, sizes, layer
 fmt: ## Format the code
 	@cargo fmt --all
 
+.PHONY: generate
+generate: setup ## Write the CRD and its reference page anew, after a change of their types
+	@cargo run --quiet --locked --package spike-crds --bin crdgen
+
 .PHONY: doc
 doc: setup ## Build the API documentation into target/doc
 	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
