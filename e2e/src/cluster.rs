@@ -4,13 +4,17 @@ use std::{
     collections::BTreeMap,
     path::PathBuf,
     process::Output,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
 use anyhow::{Context, ensure};
 use spike_authority::dev::{Authority, AuthorityConfig};
-use spike_core::{Role, SpiffeId};
+use spike_client::NexusClient;
+use spike_core::{Role, Roles, SpiffeId, TrustRoots};
 use spike_identity::{Identity, Source, Wanted};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -22,12 +26,25 @@ use crate::{Caller, Program, Server, process::append, program};
 const TRUST_DOMAIN: &str = "spike.ist";
 
 /// Which backing store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Store {
     /// A file in the cluster's folder.
     Sqlite,
     /// None: a random root key, no Keepers.
     Memory,
+    /// A `PostgreSQL` server that someone else runs.
+    Postgres(Postgres),
+}
+
+/// How a cluster reaches its `PostgreSQL`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Postgres {
+    /// For each Nexus the URL of the store; the last one is also that of those without their own.
+    pub urls: Vec<String>,
+    /// More of `SPIKE_NEXUS_STORE_…`, for each Nexus.
+    pub env: Vec<(String, String)>,
+    /// The URL with which the schema is made; its role owns what is in the database.
+    pub owner: String,
 }
 
 /// What a cluster is made of.
@@ -39,6 +56,8 @@ pub struct Options {
     pub threshold: u8,
     /// The backing store.
     pub store: Store,
+    /// How many Nexus; more than one need a store that they can share.
+    pub replicas: usize,
     /// How long an SVID lives.
     pub svid_ttl: Duration,
     /// `SPIKE_INSTANCE`: which cluster of the trust domain this is.
@@ -53,6 +72,7 @@ impl Default for Options {
             shares: 3,
             threshold: 2,
             store: Store::Sqlite,
+            replicas: 1,
             svid_ttl: Duration::from_mins(5),
             instance: None,
             env: Vec::new(),
@@ -64,8 +84,10 @@ impl Default for Options {
 pub struct Cluster {
     /// The Keepers by ordinal.
     pub keepers: Vec<Server>,
-    /// The Nexus.
+    /// The Nexus, or the first of them.
     pub nexus: Server,
+    /// The other Nexus.
+    pub others: Vec<Server>,
     /// Issues the identities.
     pub authority: Authority,
     options: Options,
@@ -76,15 +98,20 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts Keepers, bootstraps, starts a Nexus and waits until it serves.
+    /// Makes the schema, starts Keepers, bootstraps, starts each Nexus and waits until it serves.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
         let mut cluster = Self::prepare(options).await?;
+        cluster.expand_schema().await?;
         cluster.start_keepers().await?;
         if cluster.options.store != Store::Memory {
             cluster.bootstrap().await?;
         }
-        cluster.nexus.start().await?;
-        cluster.nexus.ready().await?;
+        for nexus in cluster.replicas_mut() {
+            nexus.start().await?;
+        }
+        for nexus in cluster.replicas_mut() {
+            nexus.ready().await?;
+        }
         Ok(cluster)
     }
 
@@ -102,9 +129,13 @@ impl Cluster {
             .map(|i| Server::new(idle("keeper", log(&format!("keeper-{i}")))))
             .collect::<anyhow::Result<_>>()?;
         let nexus = Server::new(idle("nexus", log("nexus")))?;
+        let others = (1..options.replicas)
+            .map(|i| Server::new(idle("nexus", log(&format!("nexus-{i}")))))
+            .collect::<anyhow::Result<_>>()?;
         let mut cluster = Self {
             keepers,
             nexus,
+            others,
             authority,
             options,
             sockets: BTreeMap::new(),
@@ -125,6 +156,19 @@ impl Cluster {
         Ok(())
     }
 
+    /// Runs `nexus store schema expand`, as whoever owns the database, where a schema is someone's
+    /// to make.
+    pub async fn expand_schema(&self) -> anyhow::Result<()> {
+        let Store::Postgres(Postgres { owner, .. }) = &self.options.store else { return Ok(()) };
+        let mut env = self.nexus_env(0)?;
+        env.push(set("SPIKE_NEXUS_STORE_URL", owner));
+        let mut command = Command::new(program("nexus"));
+        command.args(["store", "schema", "expand"]).env_clear().envs(env).kill_on_drop(true);
+        let out = command.output().await.context("run nexus store schema")?;
+        ensure!(out.status.success(), "schema: {}", String::from_utf8_lossy(&out.stderr));
+        Ok(())
+    }
+
     /// Runs `nexus bootstrap` and insists on success.
     pub async fn bootstrap(&self) -> anyhow::Result<()> {
         let out = self.run_bootstrap().await?;
@@ -138,7 +182,7 @@ impl Cluster {
         static RUNS: AtomicU32 = AtomicU32::new(0);
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         let audit = self.folder.path().join(format!("bootstrap-{run}.jsonl"));
-        let mut env = self.nexus_env()?;
+        let mut env = self.nexus_env(0)?;
         env.push(socket_variable(self.socket("bootstrap")?));
         env.push(set("SPIKE_AUDIT", format!("file:{}", audit.display())));
         let mut command = Command::new(program("nexus"));
@@ -175,6 +219,30 @@ impl Cluster {
         format!("https://localhost:{}", self.nexus.port)
     }
 
+    /// Every Nexus, the first one first.
+    pub fn replicas(&self) -> impl Iterator<Item = &Server> {
+        std::iter::once(&self.nexus).chain(&self.others)
+    }
+
+    /// Every Nexus, to start and stop it.
+    pub fn replicas_mut(&mut self) -> impl Iterator<Item = &mut Server> {
+        std::iter::once(&mut self.nexus).chain(&mut self.others)
+    }
+
+    /// Our own client of each Nexus, under an identity.
+    pub async fn clients(&self, name: &str) -> anyhow::Result<Vec<Arc<NexusClient>>> {
+        let identity = self.identity(name).await?;
+        let root = || vec![TRUST_DOMAIN.to_owned()];
+        let (nexus, keeper, bootstrap, pilot) = (root(), root(), root(), root());
+        let roots = TrustRoots { nexus, keeper, bootstrap, pilot, lite: root(), operator: root() };
+        let roles = Roles { roots, instance: None };
+        let client = |replica: &Server| -> anyhow::Result<_> {
+            let url = format!("https://localhost:{}", replica.port).parse()?;
+            Ok(Arc::new(NexusClient::new(&identity, url, &roles)?))
+        };
+        self.replicas().map(client).collect()
+    }
+
     /// The Keepers' URLs as Nexus knows them.
     pub fn keeper_peers(&self) -> String {
         let urls = self.keepers.iter().map(|keeper| format!("https://localhost:{}", keeper.port));
@@ -197,9 +265,11 @@ impl Cluster {
         self.folder.path()
     }
 
-    /// Kills all Keepers and the Nexus, as a power cut would.
+    /// Kills all Keepers and every Nexus, as a power cut would.
     pub async fn power_cut(&mut self) -> anyhow::Result<()> {
-        self.nexus.kill().await?;
+        for nexus in self.replicas_mut() {
+            nexus.kill().await?;
+        }
         for keeper in &mut self.keepers {
             keeper.kill().await?;
         }
@@ -244,10 +314,14 @@ impl Cluster {
                 set("SPIKE_KEEPER_INDEX", (ordinal + 1).to_string()),
             ]);
         }
-        let mut env = self.nexus_env()?;
-        env.push(socket_variable(self.socket("nexus")?));
-        self.nexus.program.env = env;
-        append(&self.nexus.program.log)?;
+        let socket = socket_variable(self.socket("nexus")?);
+        let envs = (0..=self.others.len()).map(|replica| self.nexus_env(replica));
+        let envs = envs.collect::<anyhow::Result<Vec<_>>>()?;
+        for (nexus, mut env) in self.replicas_mut().zip(envs) {
+            env.push(socket.clone());
+            nexus.program.env = env;
+            append(&nexus.program.log)?;
+        }
         Ok(())
     }
 
@@ -257,27 +331,41 @@ impl Cluster {
         env
     }
 
-    fn nexus_env(&self) -> anyhow::Result<Vec<(String, String)>> {
+    fn nexus_env(&self, replica: usize) -> anyhow::Result<Vec<(String, String)>> {
+        let nexus = self.replicas().nth(replica).context("no such Nexus")?;
         let mut env = self.shared_env();
-        let database = self.folder.path().join("spike.db");
-        let database = database.to_str().context("a temporary folder's name is text")?;
-        let audit = self.folder.path().join("audit.jsonl");
+        let audit = match replica {
+            0 => "audit.jsonl".to_owned(),
+            n => format!("audit-{n}.jsonl"),
+        };
         env.extend([
-            set("SPIKE_NEXUS_TLS_PORT", format!("127.0.0.1:{}", self.nexus.port)),
-            set("SPIKE_NEXUS_PROBE_PORT", format!("127.0.0.1:{}", self.nexus.probes)),
-            set("SPIKE_AUDIT", format!("file:{}", audit.display())),
+            set("HOSTNAME", format!("nexus-{replica}")),
+            set("SPIKE_NEXUS_TLS_PORT", format!("127.0.0.1:{}", nexus.port)),
+            set("SPIKE_NEXUS_PROBE_PORT", format!("127.0.0.1:{}", nexus.probes)),
+            set("SPIKE_AUDIT", format!("file:{}", self.folder.path().join(audit).display())),
         ]);
-        if self.options.store == Store::Memory {
-            env.push(set("SPIKE_NEXUS_BACKEND_STORE", "memory"));
-        } else {
-            env.extend([
-                set("SPIKE_NEXUS_STORE_URL", format!("sqlite://{database}")),
-                set("SPIKE_NEXUS_KEEPER_PEERS", self.keeper_peers()),
-                set("SPIKE_NEXUS_SHAMIR_SHARES", self.options.shares.to_string()),
-                set("SPIKE_NEXUS_SHAMIR_THRESHOLD", self.options.threshold.to_string()),
-                set("SPIKE_NEXUS_KEEPER_UPDATE_INTERVAL", "1s"),
-            ]);
+        match &self.options.store {
+            Store::Memory => {
+                env.push(set("SPIKE_NEXUS_BACKEND_STORE", "memory"));
+                return Ok(env);
+            }
+            Store::Sqlite => {
+                let database = self.folder.path().join("spike.db");
+                let url = format!("sqlite://{}", database.display());
+                env.push(set("SPIKE_NEXUS_STORE_URL", url));
+            }
+            Store::Postgres(postgres) => {
+                let own = postgres.urls.get(replica).or(postgres.urls.last());
+                env.push(set("SPIKE_NEXUS_STORE_URL", own.context("no URL of the store")?));
+                env.extend(postgres.env.iter().cloned());
+            }
         }
+        env.extend([
+            set("SPIKE_NEXUS_KEEPER_PEERS", self.keeper_peers()),
+            set("SPIKE_NEXUS_SHAMIR_SHARES", self.options.shares.to_string()),
+            set("SPIKE_NEXUS_SHAMIR_THRESHOLD", self.options.threshold.to_string()),
+            set("SPIKE_NEXUS_KEEPER_UPDATE_INTERVAL", "1s"),
+        ]);
         Ok(env)
     }
 }

@@ -145,7 +145,7 @@ pub(crate) fn append(log: &Path) -> anyhow::Result<File> {
 
 /// A port that nobody listens on. Each is given out once, and all lie below the range that the system
 /// takes for outgoing connections, so that nothing else gets it before the server does.
-fn free_port() -> anyhow::Result<u16> {
+pub(crate) fn free_port() -> anyhow::Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     const FIRST: u16 = 12_000;
     const PORTS: u16 = 20_000;

@@ -1,10 +1,18 @@
-//! P1: writers never lose each other's versions, and a list is never empty or partial.
+//! P1: writers never lose each other's versions, readers see what was written, and a list is never
+//! empty or partial.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::print_stdout, reason = "a test may")]
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use serde_json::json;
-use spike_e2e::{Cluster, Options};
+use spike_e2e::{
+    Cluster, Options,
+    aftermath::Aftermath,
+    load::{Load, Mix},
+};
+use tokio::time::sleep;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn forty_parallel_puts_to_one_path_end_at_version_forty_with_every_body_readable() {
@@ -54,4 +62,26 @@ async fn a_list_under_sixty_four_parallel_callers_is_never_empty_or_partial() {
             assert_eq!((answer.status, answer.json()), (200, json!({ "keys": paths })));
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_under_kills_is_one_that_a_single_secret_could_have_given() {
+    let env = vec![("SPIKE_NEXUS_MAX_SECRET_VERSIONS".to_owned(), "1000".to_owned())];
+    let mut cluster =
+        Cluster::start(Options { env, ..Options::default() }).await.expect("a cluster");
+    let clients = cluster.clients("superuser").await.expect("clients");
+    let mix = Mix { puts: 40, deletes: 10, undeletes: 10 };
+    let load = Load { clients: 16, keys: 20, mix, ..Load::named("race") };
+    let running = load.clone().start(clients.clone());
+    for _ in 0..3 {
+        sleep(Duration::from_secs(2)).await;
+        cluster.nexus.kill().await.expect("killed");
+        cluster.nexus.start().await.expect("started");
+        cluster.nexus.ready().await.expect("ready from the Keepers");
+    }
+    let history = running.stop().await;
+    let aftermath = Aftermath::read(&clients[0], &load).await.expect("all can be read");
+    println!("{} requests, failed: {:?}", history.0.len(), history.failures());
+    assert!(aftermath.versions() > 100, "the load was no load: {}", aftermath.versions());
+    assert_eq!(aftermath.broken(&history), Vec::<String>::new());
 }
