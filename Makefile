@@ -28,6 +28,12 @@ test: setup-test ## Run every test, with real processes on loopback
 	@cargo build --workspace --bins --locked
 	@cargo test --workspace --locked
 
+.PHONY: e2e
+e2e: setup-e2e ## Run the tests that need Kubernetes, on clusters that they start
+	@scripts/tools.sh api
+	@cargo build --workspace --bins --locked
+	@cargo test --workspace --locked --test 'kubernetes_*' -- --ignored
+
 .PHONY: lint
 lint: setup $(TOOLS)/bin/cargo-deny ## Check form: rustfmt, clippy, sizes, layers, dependencies
 	@cargo fmt --all --check
@@ -51,11 +57,13 @@ doc: setup ## Build the API documentation into target/doc
 bench: setup-test ## Measure, and print a table for docs/benchmarks.md
 	@scripts/bench.sh
 
-.PHONY: setup setup-test
+.PHONY: setup setup-test setup-e2e
 setup:
 	@scripts/setup.sh build
 setup-test:
 	@scripts/setup.sh test
+setup-e2e:
+	@scripts/setup.sh e2e
 
 CARGO_DENY := 0.20.2
 $(TOOLS)/bin/cargo-deny:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# setup.sh build|test: makes sure that what the build (or the tests too) needs is there. Installs
-# missing Debian packages where it may, else says in one line what is missing.
+# setup.sh build|test|e2e: makes sure that what the build (or the tests, or those on Kubernetes too)
+# needs is there. Installs missing Debian packages where it may, else says in one line what is missing.
 set -euo pipefail
 
 want_rust=1.95
@@ -11,6 +11,13 @@ if [[ ${1-} == test ]]; then
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
     command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
         missing+=(postgresql)
+fi
+if [[ ${1-} == e2e ]]; then
+    command -v containerd >/dev/null || missing+=(containerd runc)
+    [[ -x /usr/lib/cni/bridge ]] || missing+=(containernetworking-plugins)
+    command -v iptables >/dev/null || missing+=(iptables)
+    command -v conntrack >/dev/null || missing+=(conntrack)
+    command -v ip >/dev/null || missing+=(iproute2)
 fi
 
 if ((${#missing[@]})); then
@@ -40,7 +47,7 @@ if [[ $(printf '%s\n' "$want_rust" "$have_rust" | sort -V | head -n1) != "$want_
     echo "missing: Rust $want_rust or newer, this is $have_rust; run: rustup update stable" >&2
     exit 1
 fi
-if [[ ${1-} == test ]] && ! command -v go >/dev/null; then
-    echo "missing: Go 1.25.5 or newer, for the tests with SPIKE's own SDK; see https://go.dev/dl" >&2
+if [[ ${1-} == test || ${1-} == e2e ]] && ! command -v go >/dev/null; then
+    echo "missing: Go 1.25.5 or newer, for SPIKE's own SDK and Kubernetes; see https://go.dev/dl" >&2
     exit 1
 fi

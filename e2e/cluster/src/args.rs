@@ -1,0 +1,89 @@
+//! The `spike-kubernetes` command.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use tokio::{process::Command, select, signal};
+
+use crate::{cluster::Cluster, image, remote};
+
+/// The image that the tests run: `SPIKE_E2E_IMAGE` names another.
+pub const IMAGE: &str = "localhost/spike:e2e";
+
+/// A Kubernetes of namespaces on this machine, for tests and for looking around.
+#[derive(Debug, Parser)]
+#[command(name = "spike-kubernetes", version)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Start a cluster with Spike's image, run a command with KUBECONFIG set, stop the cluster
+    Run {
+        /// How many nodes
+        #[arg(long, default_value_t = 2)]
+        nodes: u8,
+        /// The command; a shell if there is none
+        #[arg(trailing_var_arg = true)]
+        command: Vec<String>,
+    },
+    /// Write Spike's image as a tar file, from the programs beside this one
+    Image {
+        /// The image's name
+        #[arg(long, default_value = IMAGE)]
+        name: String,
+        /// The file
+        file: PathBuf,
+    },
+}
+
+impl Args {
+    /// Does what was asked.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.verb {
+            Verb::Run { nodes, command } => run(nodes, &command).await,
+            Verb::Image { name, file } => {
+                let scratch = tempfile::tempdir()?;
+                image::spike(&name, &file, scratch.path())?;
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+}
+
+async fn run(nodes: u8, command: &[String]) -> anyhow::Result<ExitCode> {
+    let scratch = tempfile::tempdir()?;
+    let image = scratch.path().join("spike.tar");
+    image::spike(IMAGE, &image, scratch.path())?;
+    let mut cluster = Cluster::start(nodes, &[image]).await?;
+    let shell = std::env::var("SHELL").unwrap_or_else(|_| "sh".into());
+    let mut words = command.iter();
+    let mut child = Command::new(words.next().unwrap_or(&shell))
+        .args(words)
+        .env("KUBECONFIG", cluster.kubeconfig())
+        .env(remote::FOLDER, cluster.folder())
+        .env("PATH", with_kubectl(Cluster::kubectl_folder()?)?)
+        .kill_on_drop(true)
+        .spawn()
+        .context("run the command")?;
+    let status = select! {
+        status = child.wait() => Some(status?),
+        served = remote::serve(&mut cluster) => { served?; None }
+        _ = signal::ctrl_c() => None,
+    };
+    cluster.stop().await?;
+    Ok(match status {
+        Some(status) if status.success() => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+/// `PATH`, so that the command finds the kubectl that fits the cluster.
+fn with_kubectl(folder: PathBuf) -> anyhow::Result<std::ffi::OsString> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = [folder].into_iter().chain(std::env::split_paths(&path));
+    std::env::join_paths(folders).context("PATH")
+}

@@ -1,0 +1,65 @@
+//! The cgroups that a run's kubelets put their pods into. Version 1 only: who has version 2 has a
+//! container engine as well, and with it kind.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, ensure};
+
+const HIERARCHIES: &str = "/sys/fs/cgroup";
+/// Lies below each hierarchy; the runs below it.
+const PARENT: &str = "spike-kubernetes";
+
+/// Makes a node's cgroup in every hierarchy; its path from there.
+pub(crate) fn create(run: &str, node: &str) -> anyhow::Result<String> {
+    let hierarchies = hierarchies()?;
+    ensure!(
+        !hierarchies.is_empty(),
+        "no cgroup v1 hierarchy below {HIERARCHIES}: use kind (scripts/kind.sh), or give a kubeconfig"
+    );
+    for hierarchy in hierarchies {
+        let mut at = hierarchy;
+        for name in [PARENT, run, node] {
+            let child = at.join(name);
+            fs::create_dir_all(&child).with_context(|| format!("create {}", child.display()))?;
+            inherit(&at, &child)?;
+            at = child;
+        }
+    }
+    Ok(format!("/{PARENT}/{run}/{node}"))
+}
+
+/// Removes a run's cgroups. What still has processes stays: the next run tries again.
+pub(crate) fn remove(run: &str) {
+    for hierarchy in hierarchies().unwrap_or_default() {
+        remove_tree(&hierarchy.join(PARENT).join(run));
+    }
+}
+
+fn remove_tree(cgroup: &Path) {
+    let Ok(children) = fs::read_dir(cgroup) else { return };
+    for child in children.flatten().filter(|child| child.path().is_dir()) {
+        remove_tree(&child.path());
+    }
+    // A cgroup's files go with it, and only `rmdir` removes it.
+    let _ = fs::remove_dir(cgroup);
+}
+
+/// A new cpuset has no processors and takes no process until it is given some.
+fn inherit(parent: &Path, child: &Path) -> anyhow::Result<()> {
+    for file in ["cpuset.cpus", "cpuset.mems"] {
+        if child.join(file).exists() {
+            fs::write(child.join(file), fs::read(parent.join(file))?)?;
+        }
+    }
+    Ok(())
+}
+
+fn hierarchies() -> anyhow::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(HIERARCHIES).with_context(|| format!("read {HIERARCHIES}"))?;
+    let paths = entries.flatten().map(|entry| entry.path());
+    // Only version 1 has a file of tasks; `cpu,cpuacct` is linked to from `cpu`.
+    Ok(paths.filter(|path| path.join("tasks").exists() && !path.is_symlink()).collect())
+}

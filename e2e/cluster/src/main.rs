@@ -1,0 +1,10 @@
+//! A Kubernetes of namespaces on this machine: `spike-kubernetes run`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    spike_testbed_kubernetes::Args::parse().run().await
+}

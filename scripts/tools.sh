@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# tools.sh PROGRAM...: builds the Go programs that the Kubernetes tests drive, each once per version,
+# into $SPIKE_TOOLS (else ~/.cache/spike/tools), which all clones on a machine share. The versions are
+# those of e2e/kubernetes/*/go.mod. `tools.sh api` and `tools.sh cluster` name what each level needs.
+set -euo pipefail
+cd "$(dirname "$0")/../e2e/kubernetes"
+tools=${SPIKE_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/spike/tools}
+
+api=(etcd kube-apiserver kube-controller-manager)
+cluster=("${api[@]}" kube-scheduler kubelet kube-proxy kubectl coredns)
+
+# The module folder and the package that a program comes from.
+source_of() {
+    case $1 in
+    etcd) echo kubernetes go.etcd.io/etcd/server/v3 ;;
+    kube-* | kubelet | kubectl) echo "kubernetes k8s.io/kubernetes/cmd/$1" ;;
+    coredns) echo coredns github.com/coredns/coredns ;;
+    helm) echo helm helm.sh/helm/v3/cmd/helm ;;
+    *) echo "tools.sh: no program $1" >&2 && return 1 ;;
+    esac
+}
+
+build() {
+    local program=$1 place=$2 family package version into started=$SECONDS
+    read -r family package <<<"$(source_of "$program")"
+    version=$(cd "$family" && go list -mod=readonly -f '{{.Module.Version}}' "$package")
+    into=$tools/$program-$version
+    [[ -x $into/$program ]] && return
+    mkdir -p "$into"
+    (
+        flock 9 # another clone may be building it
+        [[ -x $into/$program ]] && return
+        echo "Building $program $version ($place, once; the whole set takes about 10 minutes on 2 cores)"
+        cd "$family"
+        CGO_ENABLED=0 go build -mod=readonly -trimpath -o "$into/$program.part" \
+            -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$version" "$package"
+        mv "$into/$program.part" "$into/$program"
+        echo "  $((SECONDS - started)) s, $(du -h "$into/$program" | cut -f1) in $into"
+    ) 9>"$into/.lock"
+}
+
+case ${1-} in
+api) set -- "${api[@]}" ;;
+cluster) set -- "${cluster[@]}" ;;
+'') echo "usage: tools.sh api | cluster | PROGRAM..." >&2 && exit 2 ;;
+esac
+if ! command -v go >/dev/null; then
+    echo "missing: Go 1.25.5 or newer, to build Kubernetes; see https://go.dev/dl" >&2
+    exit 1
+fi
+count=$# at=0
+for program in "$@"; do
+    build "$program" "$((++at)) of $count"
+done
