@@ -7,6 +7,7 @@
 //! byte order without saying so is found out.
 
 mod disk;
+mod pooler;
 mod ports;
 mod postmaster;
 mod programs;
@@ -15,5 +16,6 @@ mod standby;
 mod tls;
 
 pub use disk::Disk;
+pub use pooler::Pooler;
 pub use server::{Options, Server};
 pub use standby::Replication;

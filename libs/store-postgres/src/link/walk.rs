@@ -1,0 +1,101 @@
+//! The search for the primary: every host is asked at once, the first that is it will do.
+
+use std::time::Duration;
+
+use futures::{StreamExt, stream::FuturesUnordered};
+use spike_store::{Result, StoreError};
+use sqlx::{ConnectOptions, PgConnection};
+use tokio::time::timeout;
+
+use super::{
+    files::Files,
+    greeting::{self, Greeting},
+    options::{Host, Options},
+};
+use crate::error::{failed, is_crowded};
+
+/// How long a server may take to accept us: name, connection, TLS, password, greeting. A host that
+/// is gone without a word takes all of it.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// The primary.
+pub(super) struct Found {
+    pub(super) host: Host,
+    pub(super) connection: PgConnection,
+    pub(super) greeting: Greeting,
+}
+
+/// A host that is not it, or not now.
+pub(super) struct Missed {
+    pub(super) error: StoreError,
+    /// It is there, but has no connection for us.
+    pub(super) crowded: bool,
+}
+
+/// Finds the primary, which must not be older than `timeline`.
+pub(super) async fn find(options: &Options, files: &Files, timeline: u32) -> Result<Found> {
+    let asked = options.hosts.iter().map(async |host| {
+        let answer = greet(options, host, files, timeline).await;
+        answer.map(|(connection, greeting)| Found { host: host.clone(), connection, greeting })
+    });
+    let mut answers: FuturesUnordered<_> = asked.collect();
+    let mut missed = Vec::new();
+    while let Some(answer) = answers.next().await {
+        match answer {
+            Ok(found) => return Ok(found),
+            Err(Missed { error, .. }) => missed.push(error),
+        }
+    }
+    Err(none_of(missed))
+}
+
+/// Opens a session and asks whom we are talking to.
+pub(super) async fn greet(
+    options: &Options,
+    host: &Host,
+    files: &Files,
+    timeline: u32,
+) -> std::result::Result<(PgConnection, Greeting), Missed> {
+    let greeted = async {
+        let mut connection = greeting::session(options, host, files).connect().await?;
+        let greeting = Greeting::of(&mut connection).await?;
+        Ok((connection, greeting))
+    };
+    let missed = |error| Missed { error, crowded: false };
+    match timeout(CONNECT, greeted).await {
+        Ok(Ok((connection, greeting))) => match greeting::judge(&greeting, timeline) {
+            Ok(()) => Ok((connection, greeting)),
+            Err(unfit) => Err(missed(unfit.error(host))),
+        },
+        Ok(Err(error)) => {
+            let crowded = is_crowded(&error);
+            Err(Missed { error: at(host, failed(error)), crowded })
+        }
+        Err(_) => Err(missed(StoreError::busy(format!("{host}: no answer within {CONNECT:?}")))),
+    }
+}
+
+/// The error with the host it comes from.
+fn at(host: &Host, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable { reason, retryable, source } => {
+            StoreError::Unavailable { reason: format!("{host}: {reason}"), retryable, source }
+        }
+        other => other,
+    }
+}
+
+/// One error of all. While one host may mend itself, waiting makes sense.
+fn none_of(mut missed: Vec<StoreError>) -> StoreError {
+    if missed.len() == 1 {
+        return missed.remove(0);
+    }
+    let waits =
+        missed.iter().any(|error| matches!(error, StoreError::Unavailable { retryable: true, .. }));
+    let texts = missed.iter().map(|error| match error {
+        StoreError::Unavailable { reason, .. } | StoreError::Unusable(reason) => reason.clone(),
+        other => other.to_string(),
+    });
+    let text = format!("no host is a primary: {}", texts.collect::<Vec<_>>().join("; "));
+    if waits { StoreError::busy(text) } else { StoreError::Unusable(text) }
+}
