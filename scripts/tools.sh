@@ -6,8 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../e2e/kubernetes"
 tools=${SPIKE_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/spike/tools}
 
-api=(etcd kube-apiserver kube-controller-manager)
-cluster=("${api[@]}" kube-scheduler kubelet kube-proxy kubectl coredns)
+api=(etcd kube-apiserver kube-controller-manager kubectl helm)
+cluster=("${api[@]}" kube-scheduler kubelet kube-proxy coredns)
 
 # The module folder and the package that a program comes from.
 source_of() {

@@ -28,4 +28,5 @@ pub use api::Api;
 pub use args::{Args, IMAGE};
 pub use cluster::Cluster;
 pub use remote::{kill_node, start_node};
+pub use tools::Tool;
 pub use wait::until;

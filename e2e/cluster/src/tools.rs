@@ -5,14 +5,16 @@ use std::{env, path::PathBuf};
 use anyhow::{Context, bail};
 
 /// The modules that say the versions: the script reads the same files.
-const MODULES: [&str; 2] = [
+const MODULES: [&str; 3] = [
     include_str!("../../kubernetes/kubernetes/go.mod"),
     include_str!("../../kubernetes/coredns/go.mod"),
+    include_str!("../../kubernetes/helm/go.mod"),
 ];
 
 /// A program that the script builds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tool {
+#[expect(missing_docs, reason = "they are the programs' own names")]
+pub enum Tool {
     Etcd,
     ApiServer,
     ControllerManager,
@@ -21,6 +23,7 @@ pub(crate) enum Tool {
     Proxy,
     Kubectl,
     CoreDns,
+    Helm,
 }
 
 impl Tool {
@@ -36,11 +39,16 @@ impl Tool {
             Self::Proxy => ("kube-proxy", KUBERNETES),
             Self::Kubectl => ("kubectl", KUBERNETES),
             Self::CoreDns => ("coredns", "github.com/coredns/coredns"),
+            Self::Helm => ("helm", "helm.sh/helm/v3"),
         }
     }
 
     /// The program's file.
-    pub(crate) fn path(self) -> anyhow::Result<PathBuf> {
+    ///
+    /// # Errors
+    ///
+    /// One that isn't built is named with the command that builds it.
+    pub fn path(self) -> anyhow::Result<PathBuf> {
         let (name, module) = self.of();
         let version = version(module).with_context(|| format!("no go.mod requires {module}"))?;
         let path = folder()?.join(format!("{name}-{version}")).join(name);
@@ -75,7 +83,7 @@ mod tests {
 
     #[test]
     fn every_tool_has_a_version_that_a_module_requires() {
-        for tool in [Tool::Etcd, Tool::ApiServer, Tool::CoreDns] {
+        for tool in [Tool::Etcd, Tool::ApiServer, Tool::CoreDns, Tool::Helm] {
             let version = version(tool.of().1).expect("required");
             assert!(version.starts_with('v'), "{tool:?} {version}");
         }

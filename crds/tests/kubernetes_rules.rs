@@ -1,0 +1,131 @@
+//! A real API server takes the definition, and judges by it as the examples and we do.
+
+#[allow(dead_code, reason = "each test uses its part")]
+mod common;
+#[allow(dead_code, reason = "each test uses its part")]
+#[path = "common/server.rs"]
+mod server;
+
+use common::{examples, shapes};
+use kube::{
+    ResourceExt,
+    api::{DeleteParams, Patch, PatchParams, PostParams},
+};
+use serde_json::{Value, json};
+use server::{Server, object, refusal};
+use spike_crds::{Rule, SpikeClusterStatus, manifest};
+
+/// Judges without keeping.
+fn dry() -> PostParams {
+    PostParams { dry_run: true, field_manager: None }
+}
+
+/// What `refusal` has for an example: one cause, the rule's.
+fn the_rule(rule: &Rule, message: &str, causes: &[(String, String)]) {
+    assert_eq!(causes.len(), 1, "{}: {causes:?}", rule.name);
+    let (field, said) = causes.first().expect("counted");
+    assert!(said.ends_with(&format!(": {message}")), "{}: {said}", rule.name);
+    // Of an object's metadata an API server names no field.
+    let fields: Vec<_> = rule.at.iter().map(|at| rule.path(at)).collect();
+    assert!(fields.contains(field) || field == "<nil>", "{}: {field}", rule.name);
+}
+
+#[tokio::test]
+#[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
+async fn every_rule_judges_its_examples_as_they_say() {
+    let server = Server::start("rules").await;
+    let clusters = server.clusters();
+    for example in examples() {
+        let rule = example.rule;
+        let (mut accepted, mut refused) = (object(&example.accepted), object(&example.refused));
+        let (accepted, refused) = if let Some(before) = &example.before {
+            let before = clusters.create(&PostParams::default(), &object(before)).await;
+            let before = before.expect(rule.name);
+            let name = before.name_any();
+            for after in [&mut accepted, &mut refused] {
+                after.metadata.resource_version = before.resource_version();
+            }
+            let judged = (
+                clusters.replace(&name, &dry(), &accepted).await,
+                clusters.replace(&name, &dry(), &refused).await,
+            );
+            clusters.delete(&name, &DeleteParams::default()).await.expect("deleted");
+            judged
+        } else {
+            (clusters.create(&dry(), &accepted).await, clusters.create(&dry(), &refused).await)
+        };
+        accepted.expect(rule.name);
+        the_rule(rule, &example.message, &refusal(refused));
+    }
+    for shape in shapes() {
+        let refused = clusters.create(&dry(), &object(&shape.refused)).await;
+        assert!(!refusal(refused).is_empty(), "{} is refused", shape.name);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
+async fn what_is_left_out_is_filled_in_as_we_do() {
+    let server = Server::start("defaults").await;
+    let clusters = server.clusters();
+    for example in examples() {
+        let text = &example.accepted;
+        let theirs = clusters.create(&dry(), &object(text)).await.expect(example.rule.name);
+        let ours = manifest::read(text).expect("readable");
+        let ours = serde_json::to_value(ours.spec).expect("JSON");
+        assert_eq!(theirs.data.get("spec"), Some(&ours), "{}", example.rule.name);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
+async fn a_status_is_kept_whole_and_nexus_is_scaled() {
+    let server = Server::start("status").await;
+    let clusters = server.clusters();
+    let example = examples().swap_remove(0);
+    let made = clusters.create(&PostParams::default(), &object(&example.accepted)).await;
+    let made = made.expect("created");
+    let name = made.name_any();
+
+    let status: SpikeClusterStatus = serde_json::from_value(status()).expect("a status");
+    let patch = Patch::Merge(json!({ "status": status }));
+    let kept = clusters.patch_status(&name, &PatchParams::default(), &patch).await.expect("kept");
+    assert_eq!(kept.data.get("status"), Some(&self::status()), "nothing is pruned");
+
+    let scale = clusters.get_scale(&name).await.expect("it can be scaled");
+    let selector = scale.status.and_then(|status| status.selector);
+    assert_eq!(selector.as_deref(), Some("spike.ist/cluster=cluster"));
+    let patch = Patch::Merge(json!({ "spec": { "replicas": 4 } }));
+    clusters.patch_scale(&name, &PatchParams::default(), &patch).await.expect("scaled");
+    let scaled = clusters.get(&name).await.expect("there");
+    assert_eq!(scaled.data.pointer("/spec/nexus/replicas"), Some(&json!(4)));
+    server.stop().await;
+}
+
+/// A status with every field.
+fn status() -> Value {
+    json!({
+        "observedGeneration": 3,
+        "version": "0.1.0",
+        "image": "registry.example.org/spike:0.1.0",
+        "nexus": { "replicas": 2, "ready": 2, "unsealed": 2, "selector": "spike.ist/cluster=cluster" },
+        "keeper": { "replicas": 3, "ready": 3, "hydrated": 3 },
+        "shards": "3/3",
+        "rootKey": {
+            "clusterId": "0193", "epoch": 1, "rootEpoch": 1, "setId": "ab", "generation": 1,
+            "shares": 3, "threshold": 2, "bootstrappedAt": "2026-01-02T03:04:05Z",
+        },
+        "recovery": {
+            "recipients": ["age1alice"], "threshold": 2, "setId": "ab", "rootEpoch": 1,
+            "configMap": "spike-cluster-recovery",
+        },
+        "rollout": { "target": "cafe", "pod": "spike-cluster-keeper-2", "blockedReason": "Drain" },
+        "store": { "kind": "postgres", "schemaVersion": 1, "serverVersion": "16.4" },
+        "conditions": [{
+            "type": "Ready", "status": "True", "reason": "Serving", "message": "",
+            "lastTransitionTime": "2026-01-02T03:04:05Z", "observedGeneration": 3,
+        }],
+    })
+}
