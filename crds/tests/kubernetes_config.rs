@@ -1,0 +1,66 @@
+//! The kustomize tree and the chart install the same, and a real API server takes it.
+
+#[allow(dead_code, reason = "each test uses its part")]
+#[path = "common/server.rs"]
+mod server;
+#[path = "common/tree.rs"]
+mod tree;
+
+use server::Server;
+use spike_testbed_kubernetes::Tool;
+use tree::{chart, chart_refusal, config, run, tree};
+
+/// The namespace of the tree.
+const HOME: &str = "spike-system";
+
+#[test]
+#[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
+fn the_chart_and_the_tree_install_the_same() {
+    let mut tree = tree("default");
+    // A chart has no kind, which must outlive it, and no namespace, which Helm makes.
+    tree.retain(|[kind, ..], _| kind != "CustomResourceDefinition" && kind != "Namespace");
+    assert_eq!(chart(&["--namespace", HOME]), tree);
+    assert!(tree.len() > 10, "{:?}", tree.keys());
+}
+
+#[test]
+#[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
+fn the_chart_names_no_namespace_but_the_releases() {
+    let digest = format!("image.digest=sha256:{}", "a".repeat(64));
+    let more = ["--namespace", "elsewhere", "--set", "podMonitor=true", "--set", &digest];
+    for (name, object) in chart(&more) {
+        let namespace = name.get(1).map(String::as_str);
+        assert!(["", "elsewhere"].map(Some).contains(&namespace), "{name:?}");
+        assert!(!object.to_string().contains(HOME), "{name:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
+fn values_that_the_chart_has_not_are_refused() {
+    for (set, told) in [
+        ("replica=3", "'replica' not allowed"),
+        ("replicas=0", "replicas"),
+        ("logLevel=loud", "logLevel"),
+        ("image.digest=latest", "digest"),
+    ] {
+        let refusal = chart_refusal(&["--set", set]);
+        assert!(refusal.contains(told), "{set}: {refusal}");
+    }
+    let chart = config("chart");
+    let linted = run(Tool::Helm, &["lint", "--strict", chart.to_str().expect("UTF-8")]);
+    assert!(linted.status.success(), "{}", String::from_utf8_lossy(&linted.stdout));
+}
+
+#[tokio::test]
+#[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
+async fn a_server_takes_everything_and_every_sample() {
+    let server = Server::start("install").await;
+    server.install_everything();
+    for namespace in ["spike-main", "spike-small"] {
+        server.kubectl(&["create", "namespace", namespace]);
+    }
+    let samples = config("samples");
+    server.kubectl(&["apply", "--dry-run=server", "-f", samples.to_str().expect("UTF-8")]);
+    server.stop().await;
+}

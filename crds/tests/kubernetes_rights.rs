@@ -1,0 +1,191 @@
+//! The operator has the rights that it needs and no more, and nobody borrows an account that leads to a
+//! key: as a real API server decides.
+
+#[allow(dead_code, reason = "each test uses its part")]
+#[path = "common/server.rs"]
+mod server;
+
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::Deployment,
+        core::v1::{Pod, Secret, ServiceAccount},
+        rbac::v1::RoleBinding,
+    },
+};
+use kube::{
+    Api, Client, Error, Resource,
+    api::{ListParams, PostParams},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, from_value, json};
+use server::Server;
+use spike_testbed_kubernetes::until;
+
+/// The operator's namespace.
+const HOME: &str = "spike-system";
+
+/// Creates, or says how it was refused.
+async fn create<K>(client: &Client, namespace: &str, object: Value) -> Result<K, String>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Serialize
+        + DeserializeOwned
+        + std::fmt::Debug,
+{
+    let object = from_value(object).expect("of this kind");
+    let made = Api::<K>::namespaced(client.clone(), namespace);
+    made.create(&PostParams { dry_run: true, field_manager: None }, &object)
+        .await
+        .map_err(forbidden)
+}
+
+/// What was said with a 403.
+fn forbidden(error: Error) -> String {
+    match error {
+        Error::Api(status) if status.code == 403 => status.message,
+        other => format!("not forbidden, but {other}"),
+    }
+}
+
+fn pod(account: &str) -> Value {
+    json!({ "metadata": { "name": "borrower" }, "spec": pod_spec(account) })
+}
+
+fn pod_spec(account: &str) -> Value {
+    json!({ "serviceAccountName": account, "containers": [{ "name": "sh", "image": "sh" }] })
+}
+
+fn deployment(account: &str) -> Value {
+    let labels = json!({ "app": "borrower" });
+    json!({
+        "metadata": { "name": "borrower" },
+        "spec": {
+            "selector": { "matchLabels": labels },
+            "template": { "metadata": { "labels": labels }, "spec": pod_spec(account) },
+        },
+    })
+}
+
+fn binding(role: &str, subject: &Value) -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": { "name": role },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role },
+        "subjects": [subject],
+    })
+}
+
+/// Who asks, with the rights that RBAC gives them in the server's namespace.
+async fn user(server: &Server, name: &str, role: &str) -> Client {
+    let subject = json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name });
+    let bindings = Api::<RoleBinding>::namespaced(server.client.clone(), &server.namespace);
+    let binding = from_value(binding(role, &subject)).expect("a RoleBinding");
+    bindings.create(&PostParams::default(), &binding).await.expect("bound");
+    server.client_as(name, &["system:authenticated"])
+}
+
+fn operator(server: &Server) -> Client {
+    let groups = [
+        "system:serviceaccounts",
+        &format!("system:serviceaccounts:{HOME}"),
+        "system:authenticated",
+    ];
+    server.client_as(&format!("system:serviceaccount:{HOME}:spike-operator"), &groups)
+}
+
+/// A token of an account, or how it was refused.
+async fn token(client: &Client, namespace: &str, account: &str) -> Result<(), String> {
+    let accounts = Api::<ServiceAccount>::namespaced(client.clone(), namespace);
+    let wanted = from_value(json!({ "metadata": {}, "spec": { "audiences": ["spike.ist/a/b"] } }));
+    let wanted = wanted.expect("a TokenRequest");
+    let answer = accounts.create_token_request(account, &PostParams::default(), &wanted).await;
+    answer.map(drop).map_err(forbidden)
+}
+
+/// What is said to someone who would run a program in a pod.
+async fn exec(client: &Client, namespace: &str, pod: &str) -> String {
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/exec?command=id&stdout=true");
+    let request = http::Request::post(path).body(Vec::new()).expect("a request");
+    forbidden(client.request_text(request).await.expect_err("nothing runs here"))
+}
+
+#[tokio::test]
+#[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
+async fn the_operator_reads_no_secret_and_binds_two_roles() {
+    let server = Server::start("rights").await;
+    server.install_everything();
+    let (client, namespace) = (operator(&server), &server.namespace);
+
+    let secrets = Api::<Secret>::namespaced(client.clone(), namespace);
+    for refused in
+        [secrets.get("any").await.map(drop), secrets.list(&ListParams::default()).await.map(drop)]
+    {
+        assert!(forbidden(refused.expect_err("refused")).contains("forbidden"));
+    }
+    let secret = json!({ "metadata": { "name": "spike-authority-ca" } });
+    create::<Secret>(&client, namespace, secret).await.expect("it makes one, empty");
+
+    let account =
+        json!({ "kind": "ServiceAccount", "name": "spike-a-authority", "namespace": namespace });
+    for role in ["spike-authority", "spike-authority-reviewer"] {
+        let bound = create::<RoleBinding>(&client, namespace, binding(role, &account)).await;
+        bound.expect(role);
+    }
+    for role in ["edit", "cluster-admin", "spike-superuser"] {
+        let bound = create::<RoleBinding>(&client, namespace, binding(role, &account)).await;
+        let refused = bound.expect_err(role);
+        assert!(refused.contains("attempting to grant RBAC permissions"), "{refused}");
+    }
+    token(&client, HOME, "spike-operator").await.expect("of its own account");
+    token(&client, HOME, "default").await.expect_err("of no other");
+    server.stop().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
+async fn an_editor_borrows_no_account_that_leads_to_a_key() {
+    let server = Server::start("admission").await;
+    server.install_everything();
+    let namespace = &server.namespace;
+    let accounts = ["nexus", "keeper", "bootstrap", "authority", "superuser", "recover", "restore"];
+    for role in accounts {
+        server.kubectl(&["-n", namespace, "create", "serviceaccount", &format!("spike-a-{role}")]);
+    }
+    let editor = user(&server, "editor", "edit").await;
+    let refused = async || create::<Pod>(&editor, namespace, pod("spike-a-nexus")).await.is_err();
+    until("the policies are heard", refused).await;
+
+    for role in ["nexus", "keeper", "bootstrap", "authority"] {
+        let account = format!("spike-a-{role}");
+        let told = "it is a key-bearing identity and can not be borrowed";
+        let refused = create::<Pod>(&editor, namespace, pod(&account)).await.expect_err(role);
+        assert!(refused.contains(told), "{refused}");
+        let refused = create::<Deployment>(&editor, namespace, deployment(&account)).await;
+        assert!(refused.expect_err(role).contains(told));
+        let refused = token(&editor, namespace, &account).await.expect_err(role);
+        assert!(refused.contains(told), "{refused}");
+    }
+    for role in ["superuser", "recover", "restore"] {
+        let refused = token(&editor, namespace, &format!("spike-a-{role}")).await.expect_err(role);
+        let told = format!("needs the right to create spikeclusters/{role} in this namespace");
+        assert!(refused.contains(&told), "{refused}");
+    }
+    let refused = exec(&editor, namespace, "spike-a-keeper-0").await;
+    assert!(refused.contains("needs the right to create spikeclusters/exec"), "{refused}");
+
+    // What isn't ours is left alone, and so is who may.
+    create::<Pod>(&editor, namespace, pod("default")).await.expect("an editor's own pod");
+    token(&editor, namespace, "default").await.expect("an editor's own token");
+    assert!(exec(&editor, namespace, "web-0").await.starts_with("not forbidden"));
+    let superuser = user(&server, "alice", "spike-superuser").await;
+    token(&superuser, namespace, "spike-a-superuser").await.expect("alice may");
+    token(&superuser, namespace, "spike-a-restore").await.expect_err("but isn't a custodian");
+    let custodian = user(&server, "bob", "spike-custodian").await;
+    token(&custodian, namespace, "spike-a-restore").await.expect("bob is");
+    let wanted = deployment("spike-a-nexus");
+    create::<Deployment>(&operator(&server), namespace, wanted).await.expect("the operator's own");
+    server.stop().await;
+}
