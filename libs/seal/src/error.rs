@@ -26,6 +26,18 @@ pub enum SealError {
     /// No recovery shards were ever given out.
     #[error("no recovery shards were ever made for this cluster")]
     NoEscrow,
+    /// A re-share has to settle before there is another.
+    #[error("the last re-share has not settled yet")]
+    Unsettled,
+    /// There is no re-share to commit or to withdraw.
+    #[error("no re-share is pending")]
+    NothingPending,
+    /// There is no re-share to settle.
+    #[error("there is no set of an earlier epoch")]
+    NothingPrevious,
+    /// A new root key is on its way, which is another matter.
+    #[error("set {0} is of another root key")]
+    OtherRoot(spike_core::SetId),
     /// The shards gave a key that isn't the ring's: the ring was edited or replaced.
     #[error("the rebuilt key is not the key of set {0}")]
     WrongRoot(spike_core::SetId),

@@ -8,6 +8,7 @@
 mod claim;
 mod form;
 mod open;
+mod reshare;
 mod wrap;
 
 use spike_core::{ClusterId, Instance, Quorum, Revision, SetId, ShardDigest};
