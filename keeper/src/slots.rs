@@ -79,6 +79,7 @@ enum Change {
     Pend(Held),
     Fill(Held),
     Commit,
+    DropCurrent,
     DropPending,
     DropPrevious,
     Unframed(Shard),
@@ -167,11 +168,13 @@ impl Slots {
 
     /// Decides about forgetting a set. One that isn't held is forgotten already.
     ///
-    /// The current set is never dropped, only replaced: no request takes the last quorum away.
+    /// The current set is only replaced, so that no request takes the last quorum away; unless a
+    /// later one is in force that has no shard for this Keeper.
     pub fn forget(&self, request: &DropRequest, sender: Sender) -> Result<Plan, Refusal> {
         only_nexus(sender)?;
         let change = match self.find(request.cluster_id, request.set_id) {
             None => Change::Nothing,
+            Some((SetRole::Current, held)) if self.is_beyond(request, held) => Change::DropCurrent,
             Some((SetRole::Current, _)) => return Err(Refusal::CurrentSet),
             Some((SetRole::Pending, _)) => Change::DropPending,
             Some((SetRole::Previous, _)) => Change::DropPrevious,
@@ -234,6 +237,7 @@ impl Slots {
                     self.promote(held);
                 }
             }
+            Change::DropCurrent => self.current = None,
             Change::DropPending => self.pending = None,
             Change::DropPrevious => self.previous = None,
             Change::Unframed(shard) => self.unframed = Some(shard),
@@ -284,6 +288,13 @@ impl Slots {
             Some(current) if current.frame.epoch >= frame.epoch => Err(Refusal::StaleEpoch),
             _ => Ok(()),
         }
+    }
+
+    /// True if what is in force is later than `held` and has no shard for this Keeper.
+    fn is_beyond(&self, request: &DropRequest, held: &Held) -> bool {
+        request.in_force.is_some_and(|in_force| {
+            in_force.epoch > held.frame.epoch && self.index.get() > in_force.shares
+        })
     }
 
     fn find(&self, cluster: ClusterId, set: SetId) -> Option<(SetRole, &Held)> {

@@ -79,7 +79,7 @@ async fn refusals_name_their_code_and_change_nothing() {
     };
     assert_eq!(conflict(nexus.put(&put(1, 9, PutAs::Current)).await), "shard/stale_epoch");
     assert_eq!(conflict(nexus.put(&put(2, 8, PutAs::Current)).await), "shard/other_bytes");
-    let drop_it = DropRequest { cluster_id: get(2).cluster_id, set_id: set_id(2) };
+    let drop_it = DropRequest { cluster_id: get(2).cluster_id, set_id: set_id(2), in_force: None };
     assert_eq!(conflict(nexus.drop_set(&drop_it).await), "shard/current_set");
     let gone = nexus.get(&get(9)).await.expect_err("not held");
     assert!(matches!(gone, ClientError::NotFound), "{gone}");

@@ -53,7 +53,7 @@ pub enum Refusal {
     /// Not above the pending set.
     #[error("another set of this or a later attempt is pending; restart this Keeper to drop it")]
     LowerAttempt,
-    /// The committed set can only be replaced.
+    /// The committed set can only be replaced, as long as this Keeper has a part in what is in force.
     #[error("the current set can't be dropped, only replaced")]
     CurrentSet,
     /// Counters that no store can have: believed, they would keep every Nexus from starting.

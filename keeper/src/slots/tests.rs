@@ -1,8 +1,12 @@
 //! What may and may not happen to a Keeper's slots.
 
 mod interleavings;
+mod reshare;
 
-use spike_core::{ShardDigest, wire::SecretBytes};
+use spike_core::{
+    ShardDigest,
+    wire::{SecretBytes, v2::shard::InForce},
+};
 
 use super::*;
 
@@ -74,7 +78,7 @@ impl Set {
     }
 
     fn forget(self) -> DropRequest {
-        DropRequest { cluster_id: self.cluster_id(), set_id: self.id() }
+        DropRequest { cluster_id: self.cluster_id(), set_id: self.id(), in_force: None }
     }
 }
 

@@ -12,7 +12,7 @@ enum Request {
     /// A put whose frame names the set of another put.
     Forge(Set, Set, PutAs, Sender),
     Commit(Set, Sender, Witness),
-    Drop(Set, Sender),
+    Drop(Set, Option<InForce>, Sender),
     Get(Set, Sender, Witness),
     Contribute(u8),
 }
@@ -40,6 +40,11 @@ fn a_place() -> impl Strategy<Value = PutAs> {
     prop_oneof![Just(PutAs::Pending), Just(PutAs::Current)]
 }
 
+/// With a shard for this Keeper, and without.
+fn in_force() -> impl Strategy<Value = InForce> {
+    (1..=5u32, 1..=3u8).prop_map(|(epoch, shares)| InForce { epoch, shares })
+}
+
 fn a_request() -> impl Strategy<Value = Request> {
     prop_oneof![
         4 => (a_set(), a_place(), a_sender(), a_witness())
@@ -48,7 +53,8 @@ fn a_request() -> impl Strategy<Value = Request> {
             .prop_map(|(set, named, place, sender)| Request::Forge(set, named, place, sender)),
         4 => (a_set(), a_sender(), a_witness())
             .prop_map(|(set, sender, seen)| Request::Commit(set, sender, seen)),
-        1 => (a_set(), a_sender()).prop_map(|(set, sender)| Request::Drop(set, sender)),
+        1 => (a_set(), prop::option::of(in_force()), a_sender())
+            .prop_map(|(set, in_force, sender)| Request::Drop(set, in_force, sender)),
         1 => (a_set(), a_sender(), a_witness())
             .prop_map(|(set, sender, seen)| Request::Get(set, sender, seen)),
         1 => any::<u8>().prop_map(Request::Contribute),
@@ -69,7 +75,9 @@ impl Request {
             Self::Commit(set, sender, witness) => {
                 slots.commit(&CommitRequest { witness, ..set.commit() }, sender)
             }
-            Self::Drop(set, sender) => slots.forget(&set.forget(), sender),
+            Self::Drop(set, in_force, sender) => {
+                slots.forget(&DropRequest { in_force, ..set.forget() }, sender)
+            }
             Self::Get(set, sender, witness) => {
                 let request = GetRequest { witness: Some(witness), ..set.get() };
                 slots.get(&request, sender).map(|(_, plan)| plan)
@@ -83,10 +91,16 @@ impl Request {
             Self::Put(_, _, sender, _)
             | Self::Forge(_, _, _, sender)
             | Self::Commit(_, sender, _)
-            | Self::Drop(_, sender)
+            | Self::Drop(_, _, sender)
             | Self::Get(_, sender, _) => sender,
             Self::Contribute(_) => Bootstrap,
         }
+    }
+
+    /// It names something in force that is later than `held` and has no shard for this Keeper.
+    fn supersedes(self, held: &HeldSet) -> bool {
+        matches!(self, Self::Drop(_, Some(InForce { epoch, shares }), Nexus)
+            if epoch > held.epoch && shares < OWN)
     }
 }
 
@@ -139,14 +153,15 @@ proptest! {
             if let (Some(old), Some(new)) = (&old, &new) {
                 prop_assert!(new == old || new.epoch > old.epoch, "current only moves on");
             }
-            prop_assert!(old.is_none() || new.is_some(), "current is never lost");
+            let beyond = old.as_ref().is_some_and(|old| request.supersedes(old));
+            prop_assert!(old.is_none() || new.is_some() || beyond, "current is never lost");
             if request.sender() == Bootstrap {
                 prop_assert!(old.is_none() || old == new, "bootstrap replaced a committed set");
                 prop_assert!(new.as_ref().is_none_or(|set| old.is_some() || set.epoch == 1));
                 prop_assert_eq!(after.witness, before.witness, "bootstrap is no witness");
             }
             prop_assert_eq!(after.witness.max(before.witness), after.witness, "it only rises");
-            if old != new && let Some(old) = old {
+            if old != new && !beyond && let Some(old) = old {
                 let kept = after.sets.iter().any(|held| held.set_id == old.set_id);
                 prop_assert!(kept, "the set before is kept until it is dropped");
             }

@@ -139,6 +139,20 @@ pub struct DropRequest {
     pub cluster_id: ClusterId,
     /// Which set.
     pub set_id: SetId,
+    /// What is in force. A Keeper forgets its current set only if this is later and has no shard
+    /// for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_force: Option<InForce>,
+}
+
+/// The set that is in force, as far as a Keeper without a shard of it must know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InForce {
+    /// Its epoch.
+    pub epoch: u32,
+    /// How many shards it has.
+    pub shares: u8,
 }
 
 /// What a set is to the Keeper that holds it.
