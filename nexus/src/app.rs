@@ -9,6 +9,7 @@ mod audited;
 pub(crate) mod caller;
 mod cipher;
 pub(crate) mod error;
+pub(crate) mod keys;
 mod lanes;
 mod operator;
 pub(crate) mod policies;

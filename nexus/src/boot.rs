@@ -12,6 +12,7 @@ mod keepers;
 mod plan;
 mod recovery;
 mod rehydrate;
+mod reshare;
 mod rollback;
 mod site;
 mod start;
@@ -21,22 +22,27 @@ use std::{sync::Arc, time::Duration};
 use rand::{rand_core::UnwrapErr, rngs::SysRng};
 use spike_audit::Log;
 use spike_client::ClientError;
-use spike_core::{ClusterId, Quorum, Roles, ShareIndex, wire::v2::status::Keeper as KeeperStatus};
+use spike_core::{
+    ClusterId, Quorum, Roles, ShareIndex,
+    wire::v2::{keys::Holder, status::Keeper as KeeperStatus},
+};
 use spike_identity::Identity;
-use spike_seal::Shard;
+use spike_seal::{Shard, ShardSet};
 use spike_store::{Call, Store};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+pub use self::reshare::Wish;
 use self::{
     bootstrap::Outcome,
     keepers::Peer,
     recovery::Collected,
+    reshare::Turn,
     site::{Pace, Site},
 };
 use crate::{
     app::{Trouble, Watermark},
-    keys::{Keys, Reason},
+    keys::{Keys, Reason, Unsealed},
 };
 
 /// Where the root key comes from.
@@ -86,6 +92,9 @@ pub enum BootError {
     /// There is a root key already.
     #[error("this Nexus has its root key")]
     AlreadyInitialized,
+    /// One re-share after the other: which one has not settled yet.
+    #[error("the re-share to {0} has not settled yet: `spike status` says what it waits for")]
+    Unsettled(String),
     /// Not now.
     #[error("{}: {}", .0.code, .0.message)]
     NotReady(Reason),
@@ -137,6 +146,7 @@ impl Boot {
             board: keepers::Board::default(),
             journal: Arc::new(inputs.audit),
             trouble: Trouble::default(),
+            unproved: Trouble::default(),
         };
         Ok(Self { site, origin: inputs.origin, collected: Collected::default() })
     }
@@ -210,6 +220,16 @@ impl Boot {
         rollback::accept(&self.site, call, &mut system_random()).await
     }
 
+    /// The ring that has this split in force or as its target, so far as the ring goes: the Keepers
+    /// follow.
+    pub async fn ensure(&self, call: &Call, wish: Wish) -> Result<Arc<Unsealed>, BootError> {
+        if self.origin == Origin::Fresh {
+            let text = "in memory mode there are no Keepers to share the root key";
+            return Err(BootError::BadRequest(text.to_owned()));
+        }
+        reshare::ensure(&self.site, call, wish, &mut system_random()).await
+    }
+
     /// What is known of the Keepers, by index.
     pub fn keepers(&self) -> Vec<KeeperStatus> {
         self.site.board.of(&self.site.keepers)
@@ -223,11 +243,19 @@ impl Boot {
     /// What someone should look at though this Nexus serves.
     pub fn advice(&self) -> Vec<Reason> {
         let site = &self.site;
-        let unsealed = site.keys.open().filter(|_| self.origin == Origin::Keepers);
-        unsealed.map_or_else(Vec::new, |unsealed| {
-            let (keepers, holding) = (site.keepers.len(), site.board.holding());
-            plan::advice(unsealed.ring.current(), site.quorum, keepers, holding)
-        })
+        let Some(unsealed) = site.keys.open().filter(|_| self.origin == Origin::Keepers) else {
+            return Vec::new();
+        };
+        let ring = &unsealed.ring;
+        let wanted = Wish { generation: site.generation, quorum: site.quorum };
+        let advice = plan::advice(ring, wanted, site.keepers.len(), site.board.holding());
+        let turn = Turn::of(ring, &site.board.statuses()).told(ring);
+        advice.into_iter().chain(turn).chain(site.unproved.now()).collect()
+    }
+
+    /// The Keepers' parts in a set, as they were seen last.
+    pub(crate) fn holders(&self, cluster: ClusterId, set: &ShardSet) -> Vec<Holder> {
+        self.site.board.holders(cluster, set)
     }
 }
 

@@ -161,6 +161,16 @@ impl Keys {
         }
     }
 
+    /// Returns once there are keys of a later ring than `revision`.
+    pub(crate) async fn above(&self, revision: Revision) {
+        let later = |state: &State| match state {
+            State::Open(unsealed) => unsealed.ring.revision() > revision,
+            State::Sealed(_) => false,
+        };
+        let risen = self.state.subscribe().wait_for(later).await.is_ok();
+        debug_assert!(risen, "the sender is ours");
+    }
+
     /// The keys of this ring revision or of a later one, read from the store if it moved.
     ///
     /// # Errors

@@ -1,12 +1,16 @@
 //! Everything an operator wants to know of a replica, and no secret.
 
-use spike_core::wire::v2::status::{
-    Audit, Keys, Memory, Policies, RingState, Status, Store as StoreStatus,
+use spike_audit::PublicKeys;
+use spike_core::wire::v2::{
+    keys::{AuditKey, KeySet, KeysResponse},
+    status::{Audit, Keys, Memory, Policies, RingState, Status, Store as StoreStatus},
 };
 use spike_runtime::probes::Probe;
-use spike_seal::memory;
+use spike_seal::{KeyRing, RingKeys, ShardSet, memory};
+use zeroize::Zeroizing;
 
 use crate::{
+    boot::Boot,
     keys::Unsealed,
     nexus::{Nexus, wire},
     pulse::Beat,
@@ -26,7 +30,7 @@ pub(crate) fn status(nexus: &Nexus) -> Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         replica: nexus.replica.clone(),
         cluster_id: open.as_ref().map(|unsealed| unsealed.ring.cluster()),
-        keys: open.as_deref().map(keys),
+        keys: open.as_deref().map(|unsealed| keys(&nexus.boot, unsealed)),
         keepers: nexus.boot.keepers(),
         store: store(nexus),
         policies: Policies { counter: policy_counter(nexus) },
@@ -42,7 +46,7 @@ pub(crate) fn status(nexus: &Nexus) -> Status {
 
 const UNLOCKED: &str = "keys could not be locked into memory: raise RLIMIT_MEMLOCK";
 
-fn keys(unsealed: &Unsealed) -> Keys {
+fn keys(boot: &Boot, unsealed: &Unsealed) -> Keys {
     let ring = &unsealed.ring;
     let current = ring.current();
     Keys {
@@ -55,7 +59,43 @@ fn keys(unsealed: &Unsealed) -> Keys {
         set_id: current.id,
         shares: current.quorum.shares(),
         threshold: current.quorum.threshold(),
+        pending: ring.pending().map(|side| set(boot, ring, &side.set)),
+        previous: ring.previous().map(|side| set(boot, ring, &side.set)),
     }
+}
+
+/// The key ring, and what the Keepers that were asked last have of it.
+pub(crate) fn ring(boot: &Boot, unsealed: &Unsealed) -> KeysResponse {
+    let ring = &unsealed.ring;
+    KeysResponse {
+        cluster_id: ring.cluster(),
+        revision: ring.revision().0,
+        root_epoch: ring.root_epoch(),
+        current: set(boot, ring, ring.current()),
+        pending: ring.pending().map(|side| set(boot, ring, &side.set)),
+        previous: ring.previous().map(|side| set(boot, ring, &side.set)),
+        audit_keys: audit_keys(&unsealed.keys),
+    }
+}
+
+fn set(boot: &Boot, ring: &KeyRing, set: &ShardSet) -> KeySet {
+    KeySet {
+        epoch: set.epoch,
+        attempt: set.attempt,
+        generation: set.generation,
+        set_id: set.id,
+        shares: set.quorum.shares(),
+        threshold: set.quorum.threshold(),
+        keepers: boot.holders(ring.cluster(), set),
+    }
+}
+
+fn audit_keys(keys: &RingKeys) -> Vec<AuditKey> {
+    let public = keys.audit_keys().map(|(id, seed, active)| {
+        let key = spike_audit::public_key(&Zeroizing::new(*seed));
+        AuditKey { key: PublicKeys::from_iter([(id, key)]).to_string(), active }
+    });
+    public.collect()
 }
 
 /// The store is asked every second; what this replica has read since may be newer.

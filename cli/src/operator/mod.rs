@@ -1,7 +1,9 @@
 //! `spike operator`.
 
 mod accept_rollback;
+mod keys;
 pub(crate) mod recover;
+mod reshare;
 mod restore;
 pub(crate) mod shard;
 
@@ -13,7 +15,8 @@ use crate::{context::Context, error::CliError};
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   spike operator recover --dir /media/usb/spike
-  spike operator restore spike.recovery.1.txt spike.recovery.3.txt";
+  spike operator restore spike.recovery.1.txt spike.recovery.3.txt
+  spike operator reshare --shares 5 --threshold 3 --wait";
 
 /// Commands for the bad day, and for the good day before it.
 #[derive(Debug, Subcommand)]
@@ -21,6 +24,8 @@ pub(crate) enum Command {
     Recover(recover::Args),
     Restore(restore::Args),
     AcceptRollback(accept_rollback::Args),
+    Reshare(reshare::Args),
+    Keys(keys::Args),
 }
 
 impl Command {
@@ -30,6 +35,8 @@ impl Command {
             Self::Recover(args) => args.run(context).await,
             Self::Restore(args) => args.run(context).await,
             Self::AcceptRollback(args) => args.run(context).await,
+            Self::Reshare(args) => args.run(context).await,
+            Self::Keys(args) => args.run(context).await,
         }
     }
 }

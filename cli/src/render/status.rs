@@ -9,6 +9,7 @@ use spike_core::wire::v2::{
 };
 use zeroize::Zeroizing;
 
+use super::keys::{write_pending, write_previous};
 use crate::{format::View, output::Paint};
 
 impl View for Status {
@@ -31,10 +32,13 @@ fn write_status(to: &mut String, status: &Status, paint: Paint) -> fmt::Result {
         writeln!(to, "Cluster   {cluster}")?;
     }
     match &status.keys {
-        Some(keys) => write_keys(to, keys)?,
+        Some(keys) => {
+            write_keys(to, keys)?;
+            write_reshare(to, keys, &status.keepers, paint)?;
+        }
         None => writeln!(to, "Keys      none known")?,
     }
-    write_keepers(to, &status.keepers, paint)?;
+    write_keepers(to, status, paint)?;
     write_rest(to, status, paint)?;
     if !status.reasons.is_empty() {
         writeln!(to, "\n{}", paint.bold("Look at:"))?;
@@ -51,12 +55,36 @@ fn write_keys(to: &mut String, keys: &Keys) -> fmt::Result {
     writeln!(to, "          set {set_id}, attempt {attempt}, ring revision {revision}")
 }
 
-fn write_keepers(to: &mut String, keepers: &[Keeper], paint: Paint) -> fmt::Result {
+fn write_reshare(to: &mut String, keys: &Keys, keepers: &[Keeper], paint: Paint) -> fmt::Result {
+    if let Some(pending) = &keys.pending {
+        write_pending(to, pending, paint)?;
+    }
+    if let Some(previous) = &keys.previous {
+        let lacking = keepers.iter().filter(|keeper| has_part(keeper, keys) && !keeper.current);
+        let lacking: Vec<_> = lacking.map(|keeper| keeper.index).collect();
+        write_previous(to, previous, &lacking, paint)?;
+    }
+    Ok(())
+}
+
+/// True if a shard of what is in force is meant for the Keeper.
+const fn has_part(keeper: &Keeper, keys: &Keys) -> bool {
+    keeper.index.get() <= keys.shares
+}
+
+fn write_keepers(to: &mut String, status: &Status, paint: Paint) -> fmt::Result {
+    let Status { keepers, keys, .. } = status;
     let width = keepers.iter().map(|keeper| address(keeper).len()).max().unwrap_or(0);
     for (nth, keeper) in keepers.iter().enumerate() {
         let label = if nth == 0 { "Keepers" } else { "" };
         let (index, url) = (keeper.index, address(keeper));
-        writeln!(to, "{label:<10}{index}  {url:width$}  {}", verdict(keeper, paint))?;
+        let spare = keys.as_ref().is_some_and(|keys| !has_part(keeper, keys));
+        let verdict = if spare && keeper.reachable && keeper.holds.is_empty() {
+            "holds nothing, as it should".to_owned()
+        } else {
+            verdict(keeper, paint)
+        };
+        writeln!(to, "{label:<10}{index}  {url:width$}  {verdict}")?;
     }
     if let Some(oldest) = keepers.iter().filter_map(|keeper| keeper.checked_at).min() {
         writeln!(to, "          checked at {oldest:.0}")?;
@@ -180,5 +208,25 @@ Look at:
   keepers_unreachable: 1 of 2 needed Keepers answers
 ";
         assert_eq!(status.human(Paint::PLAIN).as_str(), expected);
+    }
+
+    #[test]
+    fn a_re_share_shows_which_keepers_it_waits_for() {
+        let side = |name: &str, keepers: serde_json::Value| {
+            let mut status: serde_json::Value = serde_json::from_str(STATUS).expect("valid");
+            status["keys"][name] = serde_json::json!({
+                "epoch": 3, "attempt": 1, "generation": 2, "shares": 5, "threshold": 3,
+                "setId": "ee".repeat(16), "keepers": keepers,
+            });
+            let status: Status = serde_json::from_value(status).expect("valid");
+            status.human(Paint::PLAIN)
+        };
+        let pending = side("pending", serde_json::json!([{ "index": 5 }]));
+        let line = "\nRe-share  to 3 of 5, epoch 3, generation 2, attempt 1: waits for Keeper 5\n";
+        assert!(pending.contains(line), "{}", pending.as_str());
+        // The fourth Keeper has no part in 2 of 3.
+        let previous = side("previous", serde_json::json!([]));
+        let line = "\nRe-share  from 3 of 5, epoch 3, generation 2: waits for Keepers 2, 3\n";
+        assert!(previous.contains(line), "{}", previous.as_str());
     }
 }

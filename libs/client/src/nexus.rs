@@ -1,6 +1,7 @@
 //! The client of Nexus.
 
 mod cipher;
+mod keys;
 mod operator;
 mod policies;
 mod secrets;

@@ -123,6 +123,13 @@ impl RingKeys {
         (key.id, key.bytes.expose())
     }
 
+    /// The seeds of all keys that ever signed the audit chain, the newest first: key id, seed, and
+    /// whether new heads are signed with it.
+    pub fn audit_keys(&self) -> impl Iterator<Item = (u32, &[u8; 32], bool)> {
+        let (signing, _) = self.audit_key();
+        self.all(KeyPurpose::Audit).map(move |key| (key.id, key.bytes.expose(), key.id == signing))
+    }
+
     /// The newest key of a purpose that new things are made with.
     pub(crate) fn active(&self, purpose: KeyPurpose) -> &RingKey {
         self.all(purpose).find(|key| key.active).expect("checked when the ring was opened")

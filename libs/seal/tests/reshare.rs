@@ -1,6 +1,8 @@
 //! Promise P5 while the split changes: at every step the old or the new shards open the ring, and
 //! nothing else does.
 
+#![allow(clippy::indexing_slicing, clippy::panic, reason = "a test may")]
+
 mod support;
 
 use proptest::prelude::*;

@@ -31,7 +31,7 @@ pub(super) fn code(error: &Error) -> (StatusCode, ErrorCode) {
 /// What our own protocol says of an error.
 pub(super) fn problem(error: &Error) -> Response {
     let detail = match error {
-        Error::BadRequest(why) => why,
+        Error::BadRequest(why) | Error::KeysUnsettled(why) => why,
         Error::NotReady(reason) => &reason.message,
         _ => "",
     };
@@ -44,6 +44,7 @@ const fn problem_code(error: &Error) -> ProblemCode {
         Error::Denied => ProblemCode::Denied,
         Error::NotFound => ProblemCode::NotFound,
         Error::AlreadyInitialized => ProblemCode::AlreadyInitialized,
+        Error::KeysUnsettled(_) => ProblemCode::KeysUnsettled,
         Error::Contended(_) | Error::Unsettled(_) => ProblemCode::Contended,
         Error::Crowded => ProblemCode::Overloaded,
         Error::NotReady(_) => ProblemCode::NotReady,
@@ -59,7 +60,11 @@ const fn problem_code(error: &Error) -> ProblemCode {
 /// Says in the log what the caller isn't told.
 pub(super) fn log(route: &'static str, error: &Error) {
     match error {
-        Error::BadRequest(_) | Error::Denied | Error::NotFound | Error::Undecryptable => {
+        Error::BadRequest(_)
+        | Error::Denied
+        | Error::NotFound
+        | Error::Undecryptable
+        | Error::KeysUnsettled(_) => {
             tracing::debug!(route, code = error.code(), "refused: {error}");
         }
         Error::Tampered { path, .. } => {

@@ -108,6 +108,8 @@ async fn no_route_but_health_serves_a_caller_without_a_certificate() {
     for path in [
         "/v2/status",
         "/v2/access:check",
+        "/v2/keys",
+        "/v2/keys:ensure",
         "/v2/operator:restore",
         "/v2/operator:acceptRollback",
         "/v2/secrets/a",

@@ -1,6 +1,7 @@
 //! Our own protocol: JSON in, JSON or a problem of RFC 9457 out.
 
 mod access;
+mod keys;
 mod operator;
 
 use std::{future::Future, sync::Arc};
@@ -34,6 +35,8 @@ pub(super) fn routes(nexus: &Arc<Nexus>) -> Router<Arc<Nexus>> {
     Router::new()
         .route("/v2/status", get(show_status))
         .route("/v2/access:check", post(access::check))
+        .route("/v2/keys", get(keys::show))
+        .route("/v2/keys:ensure", post(keys::ensure))
         .route("/v2/operator:restore", post(operator::restore))
         .route("/v2/operator:acceptRollback", post(operator::accept_rollback))
         .route("/v2/", any(unknown))
@@ -60,6 +63,8 @@ async fn measured(State(nexus): State<Arc<Nexus>>, request: Request, next: Next)
     let route = match request.extensions().get::<MatchedPath>().map(MatchedPath::as_str) {
         Some("/v2/status") => "status",
         Some("/v2/access:check") => "access.check",
+        Some("/v2/keys") => "keys",
+        Some("/v2/keys:ensure") => "keys.ensure",
         Some("/v2/operator:restore") => "operator.restore",
         Some("/v2/operator:acceptRollback") => "operator.acceptRollback",
         _ => metrics::UNKNOWN_ROUTE,

@@ -32,6 +32,9 @@ pub(crate) enum Error {
     /// There is a root key already.
     #[error("this Nexus has its root key")]
     AlreadyInitialized,
+    /// One re-share after the other; the text is safe to return.
+    #[error("{0}")]
+    KeysUnsettled(String),
     /// Another writer was faster so many times that we gave up.
     #[error("gave up after {0} lost races")]
     Contended(u32),
@@ -94,6 +97,7 @@ impl Error {
             Self::NotFound => "not_found",
             Self::Undecryptable => "undecryptable",
             Self::AlreadyInitialized => "already_initialized",
+            Self::KeysUnsettled(_) => "keys_unsettled",
             Self::Contended(_) => "contended",
             Self::Crowded => "crowded",
             Self::Unsettled(_) => "unsettled",
@@ -154,6 +158,7 @@ impl From<BootError> for Error {
         match error {
             BootError::BadRequest(why) => Self::BadRequest(why),
             BootError::AlreadyInitialized => Self::AlreadyInitialized,
+            unsettled @ BootError::Unsettled(_) => Self::KeysUnsettled(unsettled.to_string()),
             BootError::NotReady(reason) => Self::NotReady(reason),
         }
     }

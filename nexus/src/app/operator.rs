@@ -81,7 +81,7 @@ impl App {
     }
 
     /// A call for which there may be no key to name the caller with.
-    fn unnamed(&self, caller: &Caller) -> spike_store::Call {
+    pub(super) fn unnamed(&self, caller: &Caller) -> spike_store::Call {
         let hash = self.known().map_or(CallerHash([0; 32]), |known| known.names(caller));
         caller.call(hash, None)
     }

@@ -13,6 +13,7 @@ use spike_client::{ClientError, KeeperClient};
 use spike_core::{
     ClusterId, Instance, Roles, ShardDigest, ShareIndex,
     wire::v2::{
+        keys::Holder,
         shard::{
             CommitRequest, DropRequest, Frame, GetRequest, GetResponse, PutAs, PutRequest, SetRole,
             StatusResponse, Witness,
@@ -220,6 +221,27 @@ impl Board {
     pub(super) fn holding(&self) -> usize {
         let board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         board.values().filter(|(_, seen)| seen.current).count()
+    }
+
+    /// What each Keeper that answered held when it was asked last.
+    pub(super) fn statuses(&self) -> BTreeMap<ShareIndex, StatusResponse> {
+        let board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let answered = |(index, (_, seen)): (&ShareIndex, &(Timestamp, Seen))| {
+            Some((*index, seen.status.clone()?))
+        };
+        board.iter().filter_map(answered).collect()
+    }
+
+    /// The Keepers' parts in a set.
+    pub(super) fn holders(&self, cluster: ClusterId, set: &ShardSet) -> Vec<Holder> {
+        let statuses = self.statuses();
+        let roles = [SetRole::Current, SetRole::Pending, SetRole::Previous];
+        let part = |index| {
+            let status = statuses.get(&index);
+            let has = |role: &SetRole| status.is_some_and(|s| holds(s, cluster, set, *role));
+            Holder { index, holds: roles.into_iter().find(has) }
+        };
+        set.quorum.indices().map(part).collect()
     }
 
     /// The table for status.

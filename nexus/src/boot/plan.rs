@@ -1,19 +1,22 @@
 //! What to do about a Keeper, decided from the ring and from what the Keeper says it holds. Pure.
 
 use spike_core::{
-    ClusterId, Quorum, SetId,
-    wire::v2::shard::{SetRole, StatusResponse, Witness},
+    ClusterId, SetId,
+    wire::v2::shard::{PutAs, SetRole, StatusResponse, Witness},
 };
 use spike_seal::{KeyRing, ShardSet};
 
-use super::keepers::{IMPOSSIBLE, believable, digest_of, holds};
+use super::{
+    keepers::{IMPOSSIBLE, believable, digest_of, holds},
+    reshare::Wish,
+};
 use crate::keys::Reason;
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Give it its shard of the current set.
-    Put,
+    /// Give it its shard of the ring's current set, or of its pending one.
+    Put(PutAs),
     /// Have it commit the current set, which it holds as pending; or tell it a newer witness, which
     /// committing a committed set does without moving a shard.
     Commit,
@@ -33,31 +36,39 @@ pub(super) const FOREIGN: &str =
     "it holds shards of another cluster and none of ours; if they are of no use, restart it";
 /// Of a Keeper whose shard isn't the ring's.
 pub(super) const WRONG_DIGEST: &str =
-    "its shard of the current set is not the one that the key ring names; restart it";
+    "its shard of a set is not the one that the key ring names; restart it";
 /// Of a Keeper that knows of a later set.
 pub(super) const AHEAD: &str =
     "it holds another set of this or of a later epoch than the key ring's";
 
-/// Makes one Keeper whole: what is missing is put, what is pending is committed, what the ring no
-/// longer names is dropped.
+/// Makes one Keeper whole: what is missing of the current set is put, what is pending of it is
+/// committed, what the ring doesn't name is dropped, and then the next set is put.
+///
+/// In this order: a withdrawn set that a Keeper still holds keeps it from taking the next one.
 pub(super) fn rehydrate(ring: &KeyRing, status: &StatusResponse, witness: Witness) -> Plan {
     let (cluster, set) = (ring.cluster(), ring.current());
     if status.sets.iter().any(|held| held.cluster_id != cluster) {
         return Plan { steps: Vec::new(), flaw: Some(FOREIGN) };
     }
+    let next = ring.reshare_to();
     let mut plan = match held_as(status, set) {
-        Some(_) if !has_digest(status, set) => Plan::flawed(WRONG_DIGEST),
+        _ if [Some(set), next].into_iter().flatten().any(|set| !has_digest(status, set)) => {
+            Plan::flawed(WRONG_DIGEST)
+        }
         Some(SetRole::Current) if status.witness.max(witness) == status.witness => Plan::default(),
         Some(SetRole::Current | SetRole::Pending) => Plan::one(Step::Commit),
         Some(SetRole::Previous) => Plan::flawed(AHEAD),
         None if current_epoch(status).is_some_and(|epoch| epoch >= set.epoch) => {
             Plan::flawed(AHEAD)
         }
-        None if set.quorum.has(status.index) => Plan::one(Step::Put),
+        None if set.quorum.has(status.index) => Plan::one(Step::Put(PutAs::Current)),
         None => Plan::default(),
     };
     if plan.flaw.is_none() {
         plan.steps.extend(unnamed(ring, status).map(Step::Forget));
+        let lacks =
+            |next: &ShardSet| next.quorum.has(status.index) && held_as(status, next).is_none();
+        plan.steps.extend(next.is_some_and(lacks).then_some(Step::Put(PutAs::Pending)));
         plan.flaw = believable(status).is_none().then_some(IMPOSSIBLE);
     }
     plan
@@ -87,10 +98,11 @@ fn current_epoch(status: &StatusResponse) -> Option<u32> {
     status.sets.iter().find(|held| held.role == SetRole::Current).map(|held| held.epoch)
 }
 
-/// A Keeper never forgets its current set, it only replaces it.
+/// A Keeper only replaces its current set, unless it has no part in the one that is in force.
 fn unnamed(ring: &KeyRing, status: &StatusResponse) -> impl Iterator<Item = SetId> {
     let named: Vec<SetId> = ring.set_ids().collect();
-    let held = status.sets.iter().filter(|held| held.role != SetRole::Current);
+    let beyond = !ring.current().quorum.has(status.index);
+    let held = status.sets.iter().filter(move |held| beyond || held.role != SetRole::Current);
     held.map(|held| held.set_id).filter(move |id| !named.contains(id))
 }
 
@@ -128,22 +140,19 @@ pub(super) fn shortfall(current: &ShardSet, holding: usize) -> Option<Reason> {
     })
 }
 
-/// Where the Keepers are too few, or the environment wants something else than what is in force.
-pub(super) fn advice(
-    current: &ShardSet,
-    wanted: Quorum,
-    keepers: usize,
-    holding: usize,
-) -> Vec<Reason> {
+/// Where the Keepers are too few, or the environment wants something else than the ring says.
+pub(super) fn advice(ring: &KeyRing, wanted: Wish, keepers: usize, holding: usize) -> Vec<Reason> {
+    let current = ring.current();
     let at_risk = shortfall(current, holding).map(|Reason { code, message }| {
         let risk = "a Nexus that restarts now needs recovery shards";
         Reason::new(code, format!("{message}: {risk}"))
     });
     let mut advice = Vec::from_iter(at_risk);
-    if current.quorum != wanted {
+    let target = Wish::of(ring.reshare_to().unwrap_or(current));
+    if target != wanted {
         let text = format!(
-            "the key ring is split {}, the environment wants {wanted}: a re-share is needed",
-            current.quorum
+            "the environment wants {wanted}, the key ring has {target}: re-share with `spike \
+             operator reshare`, or correct SPIKE_NEXUS_SHAMIR_{{SHARES,THRESHOLD,GENERATION}}"
         );
         advice.push(Reason::new("reshare_needed", text));
     }

@@ -162,7 +162,7 @@ fn speaks_against_shards(error: &BootError) -> bool {
     match error {
         BootError::BadRequest(_) => true,
         BootError::NotReady(reason) => reason.code == RING_FORGED,
-        BootError::AlreadyInitialized => false,
+        BootError::AlreadyInitialized | BootError::Unsettled(_) => false,
     }
 }
 
@@ -224,7 +224,8 @@ fn forged(error: &SealError) -> BootError {
     Reason::new(RING_FORGED, error.to_string()).into()
 }
 
-fn sealed(error: KeysError) -> BootError {
+/// Why the keys of the ring as it is can't be had.
+pub(super) fn sealed(error: KeysError) -> BootError {
     let reason = match error {
         KeysError::Sealed(reason) => reason,
         KeysError::Store(error) => unavailable(&error),

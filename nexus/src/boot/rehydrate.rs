@@ -7,40 +7,68 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use futures::future::join_all;
 use spike_core::{
-    ShareIndex,
-    wire::v2::shard::{DropRequest, PutAs, SetRole, StatusResponse, Witness},
+    Revision, ShareIndex,
+    wire::v2::shard::{DropRequest, InForce, PutAs, SetRole, StatusResponse, Witness},
 };
-use spike_seal::Shard;
+use spike_seal::{SealError, Shard, ShardSet};
 use tokio::time::sleep;
 
 use super::{
     inspect,
     keepers::{Owner, Peer, Seen, commit_request, holds, look, put_request},
     plan::{self, Step},
+    reshare,
     site::Site,
 };
 use crate::keys::{Reason, Unsealed};
 
-/// Round after round: one per interval, one soon after the policies changed, and more while
-/// something is wrong with the store.
+/// So many steps of a re-share are taken in one round: it needs two, and more only if it is changed
+/// meanwhile.
+const STEPS: u32 = 4;
+
+/// Round after round: one per interval, one soon after policies or ring changed, and more while a
+/// re-share is under way or something is wrong with the store.
 pub(super) async fn forever(site: &Site) {
     loop {
         let (told, pause) = match round(site).await {
-            Ok(witness) => (witness.policies, site.interval),
-            Err(_) => (site.watermark.get(), site.interval.min(site.pace.trouble)),
+            Ok(witness) if reshare::is_under_way(site) => (witness, site.pace.reshare),
+            Ok(witness) => (witness, site.interval),
+            Err(_) => (site.known(), site.pace.trouble),
         };
         tokio::select! {
-            () = sleep(pause) => {}
-            () = site.watermark.above(told) => sleep(site.pace.tell).await,
+            () = sleep(site.interval.min(pause)) => {}
+            () = site.watermark.above(told.policies) => sleep(site.pace.tell).await,
+            () = site.keys.above(Revision(told.ring)) => sleep(site.pace.tell).await,
         }
     }
 }
 
-/// Looks at every Keeper and gives it what it lacks; returns what each was told.
+/// Makes every Keeper whole and takes a re-share as far as it goes; returns what each was told.
+pub(super) async fn round(site: &Site) -> Result<Witness, Reason> {
+    let mut tended = tend(site).await?;
+    for _ in 0..STEPS {
+        if !reshare::advance(site, &tended).await? {
+            break;
+        }
+        tended = tend(site).await?;
+    }
+    Ok(tended.told)
+}
+
+/// What came of looking after all Keepers.
+pub(super) struct Tended {
+    /// Under which keys.
+    pub(super) unsealed: Arc<Unsealed>,
+    /// What the Keepers hold now; those that don't answer aren't here.
+    pub(super) statuses: BTreeMap<ShareIndex, StatusResponse>,
+    told: Witness,
+}
+
+/// Looks at every Keeper and gives it what it lacks.
 ///
 /// The ring is read **after** the Keepers were asked: a set that a Keeper had and that the ring
 /// doesn't name then is one of the past, never one that is just being made.
-pub(super) async fn round(site: &Site) -> Result<Witness, Reason> {
+pub(super) async fn tend(site: &Site) -> Result<Tended, Reason> {
     let sights = look(&site.keepers).await;
     let looked = inspect::documents(site).await;
     match &looked {
@@ -49,68 +77,107 @@ pub(super) async fn round(site: &Site) -> Result<Witness, Reason> {
     }
     let unsealed = looked?;
 
-    let shards = unsealed.ring.deal(&unsealed.root);
-    let shards = shards.map_err(|error| Reason::new("internal", error.to_string()))?;
-    let shards: BTreeMap<ShareIndex, &Shard> = shards.iter().map(|s| (s.index(), s)).collect();
-    let witness = site.witness(unsealed.ring.revision());
-    let round = Round { site, unsealed, witness: witness.capped(), shards };
-    join_all(sights.into_iter().map(|(peer, sight)| round.tend(peer, sight))).await;
-    Ok(witness)
+    let current = dealt(&unsealed, Some(unsealed.ring.current()))?;
+    let next = dealt(&unsealed, unsealed.ring.reshare_to())?;
+    let told = site.witness(unsealed.ring.revision());
+    let round = Round { site, unsealed: &unsealed, witness: told.capped(), current, next };
+    let statuses = join_all(sights.into_iter().map(|(peer, sight)| round.tend(peer, sight))).await;
+    let statuses = statuses.into_iter().flatten().map(|status| (status.index, status)).collect();
+    Ok(Tended { unsealed, statuses, told })
+}
+
+/// The shards of a set by their index.
+fn dealt(unsealed: &Unsealed, set: Option<&ShardSet>) -> Result<Vec<Shard>, Reason> {
+    let broken = |error: SealError| Reason::new("internal", error.to_string());
+    let deal = |set: &ShardSet| set.deal(unsealed.ring.cluster(), &unsealed.root);
+    set.map_or(Ok(Vec::new()), |set| deal(set).map_err(broken))
 }
 
 struct Round<'a> {
     site: &'a Site,
-    unsealed: Arc<Unsealed>,
+    unsealed: &'a Unsealed,
     witness: Witness,
-    shards: BTreeMap<ShareIndex, &'a Shard>,
+    /// The shards of the current set.
+    current: Vec<Shard>,
+    /// Those of the pending one, if there is one.
+    next: Vec<Shard>,
 }
 
 impl Round<'_> {
-    async fn tend(&self, peer: Peer, sight: Result<StatusResponse, String>) {
+    /// What the Keeper holds afterwards.
+    async fn tend(
+        &self,
+        peer: Peer,
+        sight: Result<StatusResponse, String>,
+    ) -> Option<StatusResponse> {
         let seen = match sight {
             Err(flaw) => Seen { status: None, flaw: Some(flaw), current: false },
             Ok(status) => self.make_whole(&peer, status).await,
         };
+        let status = seen.status.clone();
         self.site.board.note(&peer, seen);
+        status
     }
 
     async fn make_whole(&self, peer: &Peer, status: StatusResponse) -> Seen {
         let ring = &self.unsealed.ring;
         let todo = plan::rehydrate(ring, &status, self.witness);
-        let mut current = holds(&status, ring.cluster(), ring.current(), SetRole::Current);
         let mut flaw = todo.flaw.map(str::to_owned);
         for step in &todo.steps {
-            match self.carry_out(peer, step).await {
-                Ok(()) => current |= !matches!(step, Step::Forget(_)),
-                Err(why) => {
-                    flaw = Some(why);
-                    break;
-                }
+            if let Err(why) = self.carry_out(peer, step).await {
+                flaw = Some(why);
+                break;
             }
         }
-        Seen { status: Some(status), flaw, current }
+        // What it took it may have lost already: only its own word counts.
+        let asked = if todo.steps.is_empty() { Ok(status) } else { peer.status().await };
+        match asked {
+            Ok(status) => {
+                let current = holds(&status, ring.cluster(), ring.current(), SetRole::Current);
+                Seen { status: Some(status), flaw, current }
+            }
+            Err(gone) => Seen { status: None, flaw: flaw.or(Some(gone)), current: false },
+        }
     }
 
     async fn carry_out(&self, peer: &Peer, step: &Step) -> Result<(), String> {
-        let ring = &self.unsealed.ring;
-        let (cluster, set) = (ring.cluster(), ring.current());
-        match step {
-            Step::Put => {
-                let shard = self.shards.get(&peer.index).ok_or("the key ring has no such shard")?;
-                let owner = Owner { cluster, instance: ring.instance() };
-                let request = put_request(owner, set, shard, PutAs::Current, self.witness);
-                peer.in_time(peer.keeper.put(&request)).await?;
-                tracing::info!(keeper = %peer.index, epoch = set.epoch, "gave a Keeper its shard");
-                Ok(())
+        match *step {
+            Step::Put(PutAs::Current) => {
+                let set = self.unsealed.ring.current();
+                self.put(peer, set, &self.current, PutAs::Current).await
+            }
+            Step::Put(PutAs::Pending) => {
+                let set = self.unsealed.ring.reshare_to().ok_or("no re-share is under way")?;
+                self.put(peer, set, &self.next, PutAs::Pending).await
             }
             Step::Commit => {
-                let request = commit_request(cluster, set, self.witness);
+                let ring = &self.unsealed.ring;
+                let request = commit_request(ring.cluster(), ring.current(), self.witness);
                 peer.in_time(peer.keeper.commit(&request)).await
             }
             Step::Forget(set_id) => {
-                let request = DropRequest { cluster_id: cluster, set_id: *set_id };
+                let ring = &self.unsealed.ring;
+                let ShardSet { epoch, quorum, .. } = *ring.current();
+                let in_force = Some(InForce { epoch, shares: quorum.shares() });
+                let request = DropRequest { cluster_id: ring.cluster(), set_id, in_force };
                 peer.in_time(peer.keeper.forget(&request)).await
             }
         }
+    }
+
+    async fn put(
+        &self,
+        peer: &Peer,
+        set: &ShardSet,
+        shards: &[Shard],
+        put_as: PutAs,
+    ) -> Result<(), String> {
+        let ring = &self.unsealed.ring;
+        let shard = shards.get(peer.index.ordinal()).ok_or("the key ring has no such shard")?;
+        let owner = Owner { cluster: ring.cluster(), instance: ring.instance() };
+        let request = put_request(owner, set, shard, put_as, self.witness);
+        peer.in_time(peer.keeper.put(&request)).await?;
+        tracing::info!(keeper = %peer.index, epoch = set.epoch, ?put_as, "gave a Keeper its shard");
+        Ok(())
     }
 }

@@ -45,6 +45,8 @@ pub(super) struct Pace {
     pub(super) tell: Duration,
     /// Between two rounds at most, while something is wrong with the store.
     pub(super) trouble: Duration,
+    /// Between two rounds at most, while a re-share waits for Keepers.
+    pub(super) reshare: Duration,
 }
 
 impl Pace {
@@ -61,6 +63,7 @@ impl Pace {
         look: Duration::from_millis(250),
         tell: Duration::from_millis(250),
         trouble: Duration::from_secs(1),
+        reshare: Duration::from_secs(1),
     };
 }
 
@@ -81,6 +84,8 @@ pub(super) struct Site {
     pub(super) journal: Arc<dyn Journal>,
     /// What the last round found wrong with the store.
     pub(super) trouble: Trouble,
+    /// Why a re-share that all Keepers hold doesn't settle.
+    pub(super) unproved: Trouble,
 }
 
 /// The ring as the store shows it.
@@ -173,6 +178,12 @@ impl Site {
                 other => return other,
             }
         }
+    }
+
+    /// What this process knows without asking anyone.
+    pub(super) fn known(&self) -> Witness {
+        let ring = self.keys.open().map_or(Revision(0), |unsealed| unsealed.ring.revision());
+        self.witness(ring)
     }
 
     /// What this process has verified and tells the Keepers.

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use futures::{StreamExt, stream::FuturesUnordered};
+use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use rand::{CryptoRng, RngExt};
 use spike_core::{
-    ClusterId, ShareIndex,
+    ClusterId, SetId, ShareIndex,
     wire::v2::shard::{GetRequest, SetRole, StatusResponse, Witness},
 };
 use spike_seal::{Claim, KeyRing, Opened, RingDocument, RootKey, SealError, Shard};
@@ -94,7 +94,6 @@ struct Gathered {
 async fn gather(site: &Site, ring: &KeyRing) -> Gathered {
     let mut asked: FuturesUnordered<_> =
         site.keepers.iter().map(|peer| async move { (peer, answer(peer, ring).await) }).collect();
-    let enough = usize::from(ring.current().quorum.threshold());
     let mut gathered = Gathered::default();
     let mut silent: Vec<&Peer> = site.keepers.iter().collect();
     let mut deadline = Instant::now() + site.pace.ask;
@@ -106,7 +105,7 @@ async fn gather(site: &Site, ring: &KeyRing) -> Gathered {
         let Some((peer, answer)) = next else { break };
         silent.retain(|other| other.index != peer.index);
         note(site, ring, peer, answer, &mut gathered);
-        if gathered.shards.len() >= enough {
+        if ring.suffice(&gathered.shards) {
             deadline = deadline.min(Instant::now() + site.pace.grace);
         }
     }
@@ -118,51 +117,62 @@ async fn gather(site: &Site, ring: &KeyRing) -> Gathered {
     gathered
 }
 
-/// What one Keeper says of itself, and its shard.
+/// What one Keeper says of itself, and its shards.
 struct Answer {
     status: Result<StatusResponse, String>,
-    shard: Result<[u8; 32], String>,
+    shards: Result<Vec<Shard>, String>,
 }
 
 async fn answer(peer: &Peer, ring: &KeyRing) -> Answer {
-    let (status, shard) = tokio::join!(peer.status(), shard_of(peer, ring));
-    Answer { status, shard }
+    let (status, shards) = tokio::join!(peer.status(), shards_of(peer, ring));
+    Answer { status, shards }
 }
 
-/// The Keeper's shard of the current set, or else of the previous one.
-async fn shard_of(peer: &Peer, ring: &KeyRing) -> Result<[u8; 32], String> {
-    let sets = std::iter::once(ring.current().id).chain(ring.previous().map(|side| side.set.id));
-    let mut result = Err(String::new());
-    for set_id in sets {
-        let which = GetRequest { cluster_id: ring.cluster(), set_id, witness: None };
-        result = peer.in_time(peer.keeper.get(&which)).await;
-        if result.is_ok() {
-            break;
+/// The Keeper's shards of the current set and, while that has not settled, of the previous one:
+/// there may be enough of either.
+async fn shards_of(peer: &Peer, ring: &KeyRing) -> Result<Vec<Shard>, String> {
+    let former = ring.previous().map(|side| side.set.id);
+    let sets = std::iter::once(ring.current().id).chain(former);
+    let asked = join_all(sets.map(|set_id| shard_of(peer, ring.cluster(), set_id))).await;
+    let mut shards = Vec::new();
+    let mut failures = Vec::new();
+    for shard in asked {
+        match shard {
+            Ok(shard) => shards.push(shard),
+            Err(why) => failures.push(why),
         }
     }
-    let held = result?;
-    held.shard.as_slice().try_into().map_err(|_| "its shard is not 32 bytes long".to_owned())
+    match failures.into_iter().next() {
+        Some(why) if shards.is_empty() => Err(why),
+        _ => Ok(shards),
+    }
 }
 
-/// Takes one Keeper's answer: a good shard is kept, a bad one is named and never used.
+async fn shard_of(peer: &Peer, cluster_id: ClusterId, set_id: SetId) -> Result<Shard, String> {
+    let which = GetRequest { cluster_id, set_id, witness: None };
+    let held = peer.in_time(peer.keeper.get(&which)).await?;
+    let bytes = held.shard.as_slice().try_into();
+    let bytes = bytes.map_err(|_| "its shard is not 32 bytes long".to_owned())?;
+    Ok(Shard::received(peer.index, bytes))
+}
+
+/// Takes one Keeper's answer: good shards are kept, a bad one is named and never used.
 fn note(site: &Site, ring: &KeyRing, peer: &Peer, answer: Answer, gathered: &mut Gathered) {
-    let Answer { status, shard } = answer;
-    let shard = shard.map(|bytes| Shard::received(peer.index, &bytes)).and_then(|shard| {
-        let refused = ring.refuse(std::slice::from_ref(&shard));
-        refused.first().map_or(Ok(shard), |refused| Err(refused.why.to_string()))
-    });
+    let Answer { status, shards } = answer;
     let witness = status.as_ref().ok().map(believable);
     gathered.witness = gathered.witness.max(witness.flatten().unwrap_or_default());
-    let flaw = match shard {
-        Ok(shard) => {
-            gathered.shards.push(shard);
-            (witness == Some(None)).then(|| IMPOSSIBLE.to_owned())
-        }
-        Err(why) => {
-            gathered.lacking.insert(peer.index);
-            Some(status.as_ref().err().cloned().unwrap_or(why))
-        }
-    };
+    let refused = ring.refuse(shards.as_deref().unwrap_or_default());
+    let refused = refused.first().map(|bad| bad.why.to_string());
+    let why = shards.as_ref().err().cloned().or(refused);
+    let why = why.map(|why| status.as_ref().err().cloned().unwrap_or(why));
+    let flaw = why.or_else(|| (witness == Some(None)).then(|| IMPOSSIBLE.to_owned()));
+
+    let mut good = shards.unwrap_or_default();
+    good.retain(|shard| ring.refuse(std::slice::from_ref(shard)).is_empty());
+    if good.is_empty() {
+        gathered.lacking.insert(peer.index);
+    }
+    gathered.shards.extend(good);
     let status = status.ok();
     let current = status
         .as_ref()
@@ -173,8 +183,15 @@ fn note(site: &Site, ring: &KeyRing, peer: &Peer, answer: Answer, gathered: &mut
 /// For everyone who asks for health, so it tells which Keepers, and not what they are.
 fn explain(error: &SealError, gathered: &Gathered, ring: &KeyRing) -> Reason {
     match error {
-        SealError::NotEnoughShards { need, .. } => {
-            let have = gathered.shards.len();
+        SealError::NotEnoughShards { .. } if gathered.witness.ring > ring.revision().0 => {
+            let (seen, found) = (gathered.witness.ring, ring.revision());
+            let text = format!(
+                "the key ring went back from {seen} to {found}, and too few Keepers hold shards \
+                 of a set that it names: restore the newest backup of the store"
+            );
+            Reason::new("store_rolled_back", text)
+        }
+        SealError::NotEnoughShards { have, need } => {
             let lacking: Vec<_> = gathered.lacking.iter().map(ToString::to_string).collect();
             let text = format!(
                 "{have} of {need} shards; none from Keepers {}: `spike status` and the log say why. {}",

@@ -6,6 +6,8 @@ mod interleaved;
 mod plan;
 mod recovery;
 mod rehydrate;
+mod reshare;
+mod reshare_crashes;
 mod rollback;
 mod start;
 mod world;

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod health;
+pub mod keys;
 pub mod operator;
 mod problem;
 pub mod shard;

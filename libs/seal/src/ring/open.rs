@@ -43,13 +43,13 @@ impl KeyRing {
         self.keepers(shards).refused
     }
 
-    /// True if these are enough for [`KeyRing::rebuild`], be they of the current set or of the
-    /// previous one.
+    /// True if these are enough to rebuild the root, be they of the current set or of the one
+    /// that a re-share came from.
     pub fn suffice(&self, shards: &[Shard]) -> bool {
         let Keepers { current, previous, .. } = self.keepers(shards);
-        let former = self.previous.as_ref();
+        let former = self.reshare_from();
         Points::of(self.current.quorum, &current).is_some()
-            || former.is_some_and(|side| Points::of(side.set.quorum, &previous).is_some())
+            || former.is_some_and(|set| Points::of(set.quorum, &previous).is_some())
     }
 
     /// Rebuilds the root from Keepers' shards, of the current set or else of the previous one, then

@@ -30,24 +30,44 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Something that happens to the world at a chosen step of a process.
+type Surprise = (usize, Box<dyn FnOnce() + Send>);
+
 /// One process: gives way to others at random, and dies at a chosen step.
 pub(super) struct Process {
     steps: AtomicUsize,
-    dies_at: usize,
+    dies_at: AtomicUsize,
     dead: AtomicBool,
     died: Notify,
     random: Mutex<StdRng>,
+    surprise: Mutex<Option<Surprise>>,
 }
 
 impl Process {
     pub(super) fn new(seed: u64, dies_at: usize) -> Arc<Self> {
         Arc::new(Self {
             steps: AtomicUsize::new(0),
-            dies_at,
+            dies_at: AtomicUsize::new(dies_at),
             dead: AtomicBool::new(false),
             died: Notify::new(),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
+            surprise: Mutex::default(),
         })
+    }
+
+    /// How many steps it took.
+    pub(super) fn steps(&self) -> usize {
+        self.steps.load(Ordering::Relaxed)
+    }
+
+    /// It dies that many steps from here.
+    pub(super) fn dies_in(&self, steps: usize) {
+        self.dies_at.store(self.steps().saturating_add(steps), Ordering::Relaxed);
+    }
+
+    /// Something happens that many steps from here.
+    pub(super) fn surprised_in(&self, steps: usize, by: impl FnOnce() + Send + 'static) {
+        *lock(&self.surprise) = Some((self.steps() + steps, Box::new(by)));
     }
 
     /// Runs to the end, or to the step at which it dies: then `None`.
@@ -65,7 +85,12 @@ impl Process {
         for _ in 0..yields {
             tokio::task::yield_now().await;
         }
-        if self.steps.fetch_add(1, Ordering::Relaxed) >= self.dies_at {
+        let step = self.steps.fetch_add(1, Ordering::Relaxed);
+        let due = lock(&self.surprise).take_if(|(at, _)| *at <= step);
+        if let Some((_, surprise)) = due {
+            surprise();
+        }
+        if step >= self.dies_at.load(Ordering::Relaxed) {
             self.dead.store(true, Ordering::Relaxed);
             self.died.notify_one();
             std::future::pending::<()>().await;
@@ -100,9 +125,26 @@ impl Slots {
         self.sets.iter().find(|(held, ..)| *held == role).map(|(_, frame, _)| frame)
     }
 
-    fn fill(&mut self, role: SetRole, frame: Frame, shard: [u8; 32]) {
-        self.sets.retain(|(held, other, _)| *held != role && other.set_id != frame.set_id);
-        self.sets.push((role, frame, shard));
+    fn pend(&mut self, frame: Frame, shard: [u8; 32]) {
+        self.sets.retain(|(held, ..)| *held != SetRole::Pending);
+        self.sets.push((SetRole::Pending, frame, shard));
+    }
+
+    /// The set before stays as the previous one; what can't be committed any more goes.
+    fn promote(&mut self, frame: Frame, shard: [u8; 32]) {
+        let moves = self.at(SetRole::Current).is_some();
+        self.sets.retain(|(held, other, _)| match held {
+            _ if other.set_id == frame.set_id => false,
+            SetRole::Pending => other.epoch > frame.epoch,
+            SetRole::Previous => !moves,
+            SetRole::Current => true,
+        });
+        for (held, ..) in &mut self.sets {
+            if *held == SetRole::Current {
+                *held = SetRole::Previous;
+            }
+        }
+        self.sets.push((SetRole::Current, frame, shard));
     }
 }
 
@@ -168,7 +210,9 @@ impl Memory {
         let same = slots.sets.iter().find(|(_, held, _)| held.set_id == frame.set_id);
         match same {
             Some((_, held, _)) if held != frame => return Err(refused("shard/other_bytes")),
-            Some((SetRole::Current, ..)) => return Ok(()),
+            Some((role, ..)) if *role == SetRole::Current || request.put_as == PutAs::Pending => {
+                return Ok(());
+            }
             _ => {}
         }
         if slots.at(SetRole::Current).is_some_and(|current| current.epoch >= frame.epoch) {
@@ -180,12 +224,12 @@ impl Memory {
             return Ok(());
         }
         match request.put_as {
-            PutAs::Current => slots.fill(SetRole::Current, frame.clone(), shard),
+            PutAs::Current => slots.promote(frame.clone(), shard),
             PutAs::Pending => {
-                if slots.at(SetRole::Pending).is_some_and(|held| order(held) > order(frame)) {
+                if slots.at(SetRole::Pending).is_some_and(|held| order(held) >= order(frame)) {
                     return Err(refused("shard/lower_attempt"));
                 }
-                slots.fill(SetRole::Pending, frame.clone(), shard);
+                slots.pend(frame.clone(), shard);
             }
         }
         Ok(())
@@ -198,11 +242,25 @@ impl Memory {
         match held {
             None => Err(ClientError::NotFound),
             Some((SetRole::Current, ..)) => Ok(()),
-            Some((_, frame, shard)) => {
-                slots.fill(SetRole::Current, frame, shard);
+            Some((SetRole::Previous, ..)) => Err(refused("shard/stale_epoch")),
+            Some((SetRole::Pending, frame, shard)) => {
+                slots.promote(frame, shard);
                 Ok(())
             }
         }
+    }
+
+    fn forget(&self, which: &DropRequest) -> std::result::Result<(), ClientError> {
+        let mut slots = lock(&self.slots);
+        let beyond = which.in_force.filter(|now| self.index.get() > now.shares);
+        let held = slots.sets.iter().find(|(_, frame, _)| frame.set_id == which.set_id);
+        if let Some((SetRole::Current, frame, _)) = held
+            && beyond.is_none_or(|now| now.epoch <= frame.epoch)
+        {
+            return Err(refused("shard/current_set"));
+        }
+        slots.sets.retain(|(_, frame, _)| frame.set_id != which.set_id);
+        Ok(())
     }
 }
 
@@ -262,10 +320,9 @@ impl Keeper for Reached {
 
     async fn forget(&self, which: &DropRequest) -> std::result::Result<(), ClientError> {
         self.arrive().await?;
-        lock(&self.memory.slots)
-            .sets
-            .retain(|(role, frame, _)| *role == SetRole::Current || frame.set_id != which.set_id);
-        Ok(())
+        let answer = self.memory.forget(which);
+        self.process.step().await;
+        answer
     }
 }
 

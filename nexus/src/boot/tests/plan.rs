@@ -3,22 +3,37 @@
 use rand::{SeedableRng, rngs::StdRng};
 use spike_core::{
     ClusterId, Quorum, SetId, ShardDigest, ShareIndex,
-    wire::v2::shard::{HeldSet, SetRole, StatusResponse, Witness},
+    wire::v2::shard::{HeldSet, PutAs, SetRole, StatusResponse, Witness},
 };
-use spike_seal::{Claim, KeyRing, RootKey};
+use spike_seal::{Claim, KeyRing, RootKey, ShardSet};
 
-use super::super::keepers::IMPOSSIBLE;
-use super::super::plan::{
-    AHEAD, FOREIGN, Plan, Step, WRONG_DIGEST, advice, any_committed, rehydrate,
+use super::super::{
+    keepers::IMPOSSIBLE,
+    plan::{AHEAD, FOREIGN, Plan, Step, WRONG_DIGEST, advice, any_committed, rehydrate},
+    reshare::Wish,
 };
 
 const KNOWN: Witness = Witness { ring: 2, policies: 5 };
 
+fn root() -> RootKey {
+    RootKey::generate(&mut StdRng::seed_from_u64(1))
+}
+
 fn ring() -> KeyRing {
-    let mut random = StdRng::seed_from_u64(1);
+    let mut random = StdRng::seed_from_u64(2);
     let quorum = Quorum::new(3, 2).expect("valid");
     let claim = Claim::first(ClusterId([1; 16]), None, quorum, 1);
-    claim.activate(&RootKey::generate(&mut random), &mut random)
+    claim.activate(&root(), &mut random)
+}
+
+/// With a claim on another split.
+fn claimed(shares: u64, threshold: u64) -> KeyRing {
+    let Wish { generation, quorum } = wish(2, shares, threshold);
+    ring().with_pending(&root(), quorum, generation).expect("claimed")
+}
+
+fn wish(generation: u64, shares: u64, threshold: u64) -> Wish {
+    Wish { generation, quorum: Quorum::new(shares, threshold).expect("valid") }
 }
 
 fn keeper(index: u8, sets: Vec<HeldSet>) -> StatusResponse {
@@ -27,7 +42,10 @@ fn keeper(index: u8, sets: Vec<HeldSet>) -> StatusResponse {
 }
 
 fn held(ring: &KeyRing, index: usize, role: SetRole) -> HeldSet {
-    let set = ring.current();
+    part(ring, ring.current(), index, role)
+}
+
+fn part(ring: &KeyRing, set: &ShardSet, index: usize, role: SetRole) -> HeldSet {
     HeldSet {
         role,
         epoch: set.epoch,
@@ -55,7 +73,7 @@ fn flaw(flaw: &'static str) -> Plan {
 fn what_is_missing_is_put_and_what_is_pending_is_committed() {
     let ring = ring();
     for (sets, expected) in [
-        (vec![], vec![Step::Put]),
+        (vec![], vec![Step::Put(PutAs::Current)]),
         (vec![held(&ring, 2, SetRole::Current)], vec![]),
         (vec![held(&ring, 2, SetRole::Pending)], vec![Step::Commit]),
     ] {
@@ -79,7 +97,7 @@ fn a_keeper_that_was_lied_to_is_named_and_kept_whole() {
     let ring = ring();
     let witness = Witness { ring: u64::MAX, policies: 0 };
     let lied_to = |sets| StatusResponse { witness, ..keeper(1, sets) };
-    let put = Plan { steps: vec![Step::Put], flaw: Some(IMPOSSIBLE) };
+    let put = Plan { steps: vec![Step::Put(PutAs::Current)], flaw: Some(IMPOSSIBLE) };
     assert_eq!(rehydrate(&ring, &lied_to(vec![]), KNOWN), put);
     let whole = lied_to(vec![held(&ring, 1, SetRole::Current)]);
     assert_eq!(rehydrate(&ring, &whole, KNOWN).flaw, Some(IMPOSSIBLE));
@@ -93,7 +111,49 @@ fn sets_of_the_past_are_dropped_after_the_present_one_is_safe() {
     let forget = Step::Forget(abandoned.set_id);
     assert_eq!(rehydrate(&ring, &keeper(1, sets), KNOWN), steps(vec![forget.clone()]));
     let alone = keeper(1, vec![abandoned]);
-    assert_eq!(rehydrate(&ring, &alone, KNOWN), steps(vec![Step::Put, forget]));
+    assert_eq!(rehydrate(&ring, &alone, KNOWN), steps(vec![Step::Put(PutAs::Current), forget]));
+}
+
+#[test]
+fn the_next_set_is_put_after_all_else_to_keepers_that_stay_and_that_join() {
+    let ring = claimed(5, 3);
+    let next = ring.reshare_to().expect("pending");
+    let (put, put_next) = (Step::Put(PutAs::Current), Step::Put(PutAs::Pending));
+    let current = |index| held(&ring, index, SetRole::Current);
+    let pending = |index| part(&ring, next, index, SetRole::Pending);
+    let withdrawn = another(&ring, SetRole::Pending, 2);
+    let forget = Step::Forget(withdrawn.set_id);
+    for (index, sets, expected) in [
+        (1, vec![], vec![put, put_next.clone()]),
+        (1, vec![current(1)], vec![put_next.clone()]),
+        (1, vec![current(1), pending(1)], vec![]),
+        (1, vec![current(1), withdrawn], vec![forget, put_next.clone()]),
+        (5, vec![], vec![put_next]),
+        (5, vec![pending(5)], vec![]),
+        (6, vec![], vec![]),
+    ] {
+        let ordinal = u8::try_from(index).expect("small");
+        assert_eq!(rehydrate(&ring, &keeper(ordinal, sets), KNOWN), steps(expected), "{index}");
+    }
+    let swapped = HeldSet { digest: next.digests[1], ..pending(1) };
+    let status = keeper(1, vec![current(1), swapped]);
+    assert_eq!(rehydrate(&ring, &status, KNOWN), flaw(WRONG_DIGEST));
+}
+
+#[test]
+fn a_keeper_that_leaves_keeps_the_old_set_until_it_has_settled() {
+    let before = claimed(2, 2);
+    let committed = before.committed(&root()).expect("committed");
+    let settled = committed.settled(&root()).expect("settled");
+    let third = keeper(3, vec![held(&before, 3, SetRole::Current)]);
+    for ring in [&before, &committed] {
+        assert_eq!(rehydrate(ring, &third, KNOWN), Plan::default());
+    }
+    let forget = Step::Forget(before.current().id);
+    assert_eq!(rehydrate(&settled, &third, KNOWN), steps(vec![forget.clone()]));
+    let second = keeper(2, vec![held(&before, 2, SetRole::Current)]);
+    let expected = steps(vec![Step::Put(PutAs::Current)]);
+    assert_eq!(rehydrate(&settled, &second, KNOWN), expected, "it replaces it");
 }
 
 #[test]
@@ -139,18 +199,23 @@ fn only_committed_sets_prove_that_there_was_a_root() {
 fn a_quorum_that_is_not_the_wanted_one_is_pointed_out() {
     let ring = ring();
     let codes = |shares, threshold, keepers| -> Vec<_> {
-        let wanted = Quorum::new(shares, threshold).expect("valid");
-        advice(ring.current(), wanted, keepers, 2).iter().map(|reason| reason.code).collect()
+        advice(&ring, wish(1, shares, threshold), keepers, 2)
+            .iter()
+            .map(|reason| reason.code)
+            .collect()
     };
     assert_eq!(codes(3, 2, 3), [""; 0]);
     assert_eq!(codes(5, 3, 5), ["reshare_needed"]);
     assert_eq!(codes(3, 2, 2), ["keepers_missing"]);
+    let generation = advice(&ring, wish(2, 3, 2), 3, 2);
+    assert_eq!(generation.iter().map(|reason| reason.code).collect::<Vec<_>>(), ["reshare_needed"]);
+    assert_eq!(advice(&claimed(5, 3), wish(2, 5, 3), 5, 2), [], "it is under way");
 }
 
 #[test]
 fn fewer_shards_in_memory_than_a_start_needs_are_pointed_out() {
     let ring = ring();
-    let said = |holding| advice(ring.current(), ring.current().quorum, 3, holding);
+    let said = |holding| advice(&ring, wish(1, 3, 2), 3, holding);
     assert_eq!((said(3), said(2)), (vec![], vec![]));
     let [reason] = &said(1)[..] else { panic!("one of two is at risk") };
     assert_eq!(reason.code, "quorum_at_risk");

@@ -7,7 +7,7 @@ use spike_store::{Document, DocumentPut, Documents, Generation, Kind, Names};
 
 use super::{
     super::{BootError, recovery, rehydrate, rollback, site::Site, start},
-    world::World,
+    world::{Backup, World},
 };
 use crate::keys::KeysError;
 
@@ -39,17 +39,9 @@ async fn sealed(world: &World) -> &'static str {
 
 /// A store as it was before `since` happened: what a restored backup shows.
 async fn rolled_back(world: &mut World, since: impl AsyncFnOnce(&World)) {
-    let mut kept: Vec<(Kind, Document)> = Vec::new();
-    for kind in [Kind::Ring, Kind::Manifest] {
-        let seen = world.shared.store.load(&world.call(), kind, Names::All).await;
-        kept.extend(seen.expect("it answers").value.into_iter().map(|document| (kind, document)));
-    }
+    let backup = Backup::of(world).await;
     since(world).await;
-    world.shared = std::sync::Arc::default();
-    let puts =
-        kept.into_iter().map(|(kind, document)| DocumentPut { kind, expect: None, document });
-    let restored = world.shared.store.change(&world.call(), puts.collect(), Vec::new()).await;
-    restored.expect("a restored backup");
+    backup.restore(world).await;
 }
 
 async fn recover(world: &World) -> Site {

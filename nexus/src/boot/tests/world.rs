@@ -7,7 +7,7 @@ use std::{
 
 use rand::{SeedableRng, rngs::StdRng};
 use spike_core::{Quorum, Revision, ShareIndex};
-use spike_store::{Call, DocumentPut, Documents, Kind, Names, Store};
+use spike_store::{Call, Document, DocumentPut, Documents, Kind, Names, Store};
 
 use super::{
     super::{
@@ -43,6 +43,7 @@ pub(super) const HASTE: Pace = Pace {
     look: Duration::from_millis(1),
     tell: Duration::from_millis(1),
     trouble: Duration::from_millis(5),
+    reshare: Duration::from_millis(5),
 };
 
 /// Never dies.
@@ -60,6 +61,14 @@ impl World {
         let world = Self::new(shares, threshold);
         assert_eq!(world.bootstrap(1).await, Ok(Outcome::Made));
         world
+    }
+
+    /// More Keepers than the root key has shares.
+    pub(super) fn with_spare_keepers(mut self, count: u8) -> Self {
+        let known = u8::try_from(self.keepers.len()).expect("a handful");
+        let spare = (known + 1..=known + count).filter_map(ShareIndex::new);
+        self.keepers.extend(spare.map(Memory::new));
+        self
     }
 
     /// One process' view of it.
@@ -86,6 +95,7 @@ impl World {
             board: Board::default(),
             journal: Arc::new(Diary { shared: self.shared.clone(), process: process.clone() }),
             trouble: Trouble::default(),
+            unproved: Trouble::default(),
         }
     }
 
@@ -96,7 +106,12 @@ impl World {
 
     /// A Nexus that has its keys.
     pub(super) async fn nexus(&self) -> Site {
-        let site = self.healthy();
+        self.nexus_as(&Process::new(0, FOREVER)).await
+    }
+
+    /// A Nexus that has its keys, as this process.
+    pub(super) async fn nexus_as(&self, process: &Arc<Process>) -> Site {
+        let site = self.site(process);
         let opening = tokio::time::timeout(Duration::from_secs(30), start::until_open(&site));
         opening.await.unwrap_or_else(|_| panic!("sealed: {:?}", site.keys.sealed_reason()));
         site
@@ -158,5 +173,29 @@ impl World {
 
     pub(super) fn call(&self) -> Call {
         self.healthy().call(None)
+    }
+}
+
+/// A store as it was.
+pub(super) struct Backup(Vec<(Kind, Document)>);
+
+impl Backup {
+    /// Of the store as it is.
+    pub(super) async fn of(world: &World) -> Self {
+        let mut kept = Vec::new();
+        for kind in [Kind::Ring, Kind::Manifest] {
+            let seen = world.shared.store.load(&world.call(), kind, Names::All).await;
+            kept.extend(seen.expect("it answers").value.into_iter().map(|found| (kind, found)));
+        }
+        Self(kept)
+    }
+
+    /// From here on the world has another store, which shows this.
+    pub(super) async fn restore(self, world: &mut World) {
+        world.shared = Arc::default();
+        let puts = self.0.into_iter();
+        let puts = puts.map(|(kind, document)| DocumentPut { kind, expect: None, document });
+        let restored = world.shared.store.change(&world.call(), puts.collect(), Vec::new()).await;
+        restored.expect("a restored backup");
     }
 }

@@ -103,6 +103,9 @@ codes! {
     /// There is a root key already.
     AlreadyInitialized = 409 "state/already_initialized",
 
+    /// The re-share before this one has not settled yet.
+    KeysUnsettled = 409 "keys/unsettled",
+
     /// Nothing of that name is there.
     NotFound = 404 "store/not_found",
     /// Others were faster so many times that it was given up.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Reason, health::State, shard::HeldSet};
+use super::{Reason, health::State, keys::KeySet, shard::HeldSet};
 use crate::{ClusterId, SetId, ShareIndex};
 
 /// The state of one Nexus and of what it sees.
@@ -58,6 +58,12 @@ pub struct Keys {
     pub shares: u8,
     /// How many rebuild the root key.
     pub threshold: u8,
+    /// The set of a re-share that isn't committed yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<KeySet>,
+    /// The set before the current one, until that has settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<KeySet>,
 }
 
 /// Whether a key ring is in use.

@@ -1,0 +1,144 @@
+//! How the root key is split: by role, whatever policies say.
+
+use std::sync::Arc;
+
+use spike_core::{Quorum, Role, wire::v2::keys::EnsureRequest};
+
+use super::{
+    App,
+    audited::Trail,
+    caller::Caller,
+    error::{Error, Result},
+};
+use crate::{
+    boot::{Boot, Wish},
+    keys::Unsealed,
+};
+
+/// Below it every Keeper alone holds the root key: the superuser may, a program may not.
+const SAFE_THRESHOLD: u8 = 2;
+
+/// A `SpikeCluster` counts its generations so far.
+const MOST_GENERATIONS: u64 = i64::MAX as u64;
+
+impl App {
+    /// The ring as it is now. Only a refusal is audited: whoever watches a re-share asks every few
+    /// seconds.
+    pub(crate) async fn show_keys(&self, caller: &Caller) -> Result<Arc<Unsealed>> {
+        if !may_change(caller) {
+            return self.told(Trail::new(caller, "keys"), Err(Error::Denied)).await;
+        }
+        let call = self.unnamed(caller);
+        let seen = self.store.read(&call, &[]).await?;
+        Ok(self.keys.at(seen.epochs.ring, &call).await?)
+    }
+
+    /// Makes a split the ring's target, unless it is that already.
+    pub(crate) async fn ensure_keys(
+        &self,
+        caller: &Caller,
+        boot: &Boot,
+        wish: Result<Wish>,
+    ) -> Result<Arc<Unsealed>> {
+        let mut trail = Trail::new(caller, "keys.ensure");
+        let result = match allowed(caller, wish) {
+            Ok(wish) => {
+                trail.about(&wish);
+                self.announce(&mut trail).await?;
+                boot.ensure(&self.unnamed(caller), wish).await.map_err(Error::from)
+            }
+            Err(error) => Err(error),
+        };
+        self.settled(trail, result).await
+    }
+}
+
+/// What was asked for, if it can be.
+pub(crate) fn wish(asked: &EnsureRequest) -> Result<Wish> {
+    let EnsureRequest { generation, shares, threshold } = *asked;
+    if generation > MOST_GENERATIONS {
+        return Err(Error::BadRequest(format!("generation: at most {MOST_GENERATIONS}")));
+    }
+    let quorum = Quorum::new(shares, threshold).map_err(|invalid| {
+        let field = match u8::try_from(shares) {
+            Err(_) | Ok(0) => "shares",
+            Ok(_) => "threshold",
+        };
+        Error::BadRequest(format!("{field}: {invalid}"))
+    })?;
+    Ok(Wish { generation, quorum })
+}
+
+/// A stranger learns nothing from what is wrong with a request.
+fn allowed(caller: &Caller, wish: Result<Wish>) -> Result<Wish> {
+    if !may_change(caller) {
+        return Err(Error::Denied);
+    }
+    let wish = wish?;
+    let unsafe_split = wish.quorum.threshold() < SAFE_THRESHOLD;
+    if unsafe_split && !caller.is(Role::Superuser) { Err(Error::Denied) } else { Ok(wish) }
+}
+
+fn may_change(caller: &Caller) -> bool {
+    caller.is(Role::Superuser) || caller.is(Role::Operator)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use spike_core::Roles;
+    use spike_store::TraceId;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn by(role: Role) -> Caller {
+        let id = role.id("spike.ist").parse().expect("a SPIFFE ID");
+        let (role, trace) = (Roles::default().of(&id), TraceId::default());
+        Caller { id, role, at: Timestamp::UNIX_EPOCH, since: Instant::now(), trace }
+    }
+
+    #[test]
+    fn only_the_superuser_may_give_every_keeper_the_whole_key() {
+        for role in Role::ALL {
+            let may = |threshold| allowed(&by(role), asked(2, 3, threshold)).is_ok();
+            let expected = match role {
+                Role::Superuser => (true, true),
+                Role::Operator => (true, false),
+                _ => (false, false),
+            };
+            assert_eq!((may(2), may(1)), expected, "{role:?}");
+        }
+    }
+
+    #[test]
+    fn a_stranger_is_not_told_what_is_wrong() {
+        let refused = allowed(&by(Role::Lite), asked(2, 3, 9));
+        assert!(matches!(refused, Err(Error::Denied)), "{refused:?}");
+    }
+
+    fn asked(generation: u64, shares: u64, threshold: u64) -> Result<Wish> {
+        wish(&EnsureRequest { generation, shares, threshold })
+    }
+
+    #[test]
+    fn a_number_that_cannot_be_is_named() {
+        for (shares, threshold, field) in [
+            (0, 0, "shares: "),
+            (256, 2, "shares: "),
+            (u64::MAX, u64::MAX, "shares: "),
+            (3, 0, "threshold: "),
+            (3, 4, "threshold: "),
+            (3, 300, "threshold: "),
+        ] {
+            match asked(1, shares, threshold) {
+                Err(Error::BadRequest(why)) => assert!(why.starts_with(field), "{why}"),
+                other => panic!("{threshold} of {shares}: {other:?}"),
+            }
+        }
+        assert!(
+            matches!(asked(u64::MAX, 3, 2), Err(Error::BadRequest(why)) if why.starts_with("generation"))
+        );
+        assert!(asked(MOST_GENERATIONS, 255, 255).is_ok());
+    }
+}
