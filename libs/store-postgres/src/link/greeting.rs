@@ -16,10 +16,19 @@ const OLDEST: u32 = 140_000;
 /// A commit is on disk, and on the synchronous standby if there is one, before it is acknowledged.
 /// No statement, lock or forgotten transaction can hold others up for longer than a request lives.
 /// Names mean our schema and PostgreSQL's own, nobody else's. A peer that is gone is noticed.
-const SETTINGS: [(&str, &str); 10] = [
+///
+/// Every statement looks rows up by their keys, one by one, and is planned once to do so. No
+/// statistics may tell otherwise: those of a table that was small a minute ago would have each commit
+/// read all of it.
+const SETTINGS: [(&str, &str); 15] = [
     ("synchronous_commit", "on"),
     ("default_transaction_isolation", "read committed"),
     ("search_path", "spike, pg_temp"),
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
     ("statement_timeout", "10s"),
     ("lock_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "10s"),
