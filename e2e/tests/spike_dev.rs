@@ -288,7 +288,13 @@ fn a_manifest_that_cannot_work_is_refused_before_anything_is_made() {
         ("threshold: 2", "treshold: 2", "unknown field spec.shamir.treshold"),
         ("threshold: 2", "threshold: 4", "spec.shamir.threshold (4) must not exceed"),
         ("replicas: 1", "replicas: 2", "set spec.nexus.replicas to 1 (is 2)"),
-        ("sqlite: {}", "postgres: {}", "spec.store: `spike dev` has sqlite and memory only"),
+        (
+            "sqlite: {}",
+            "postgres: {clusterRef: {name: db}}",
+            "spec.store: `spike dev` has sqlite and memory only",
+        ),
+        ("sqlite: {}", "postgres: {}", "needs exactly one of host, serviceRef, clusterRef"),
+        ("builtin: {}", "spire: {}", "spec.identity.spire: identities come from its own authority"),
     ] {
         fs::write(&file, quickstart.replace(from, to)).unwrap();
         let refused = laptop.dev(&["up", "-f", file.to_str().unwrap()], 2);

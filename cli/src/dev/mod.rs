@@ -16,6 +16,7 @@ mod env;
 mod exec;
 mod home;
 mod identity;
+mod laptop;
 mod launch;
 mod plan;
 mod ports;

@@ -301,7 +301,7 @@ mod tests {
     #[test]
     fn what_a_laptop_lacks_is_refused_with_what_to_write_instead() {
         for (from, to, what) in [
-            ("sqlite", "postgres", "spec.store: "),
+            ("sqlite: {}", "postgres: {clusterRef: {name: db}}", "spec.store: "),
             ("  nexus:", "  paused: true\n  nexus:", "spec.paused is true"),
             (
                 "  nexus:",

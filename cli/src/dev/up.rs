@@ -21,7 +21,7 @@ use super::{
     console::Console,
     control,
     home::{self, Home, Locked},
-    launch,
+    laptop, launch,
     plan::{Kind, MAX_PORT_OFFSET, Plan, Program, plan},
     ports, shards,
 };
@@ -143,10 +143,12 @@ fn read(text: &str) -> Result<ValidatedCluster, CliError> {
     let next = "Correct the manifest, then run it again.";
     let cluster = manifest::read(text)
         .map_err(|error| CliError::usage(format!("the manifest: {error}"), next))?;
-    validate(&cluster).map_err(|problems| {
+    let valid = validate(&cluster).map_err(|problems| {
         let all: Vec<_> = problems.into_iter().map(|problem| problem.message).collect();
         CliError::usage(format!("the manifest: {}", all.join("\n  ")), next)
-    })
+    })?;
+    laptop::refuse(&cluster.spec)?;
+    Ok(valid)
 }
 
 /// A directory with data keeps the quorum, store and trust domain it was made with.
