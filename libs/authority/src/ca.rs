@@ -37,10 +37,7 @@ pub(crate) struct Issued {
 impl Root {
     /// Makes a root for `spiffe://<trust_domain>`.
     pub(crate) fn new(trust_domain: &str, now: Timestamp) -> Result<Self, rcgen::Error> {
-        let mut params = params(now, ROOT_LIFE, "Spike development authority");
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.subject_alt_names = vec![uri(&format!("spiffe://{trust_domain}"))?];
+        let params = root_params(trust_domain, now, ROOT_LIFE)?;
         let key = Zeroizing::new(KeyPair::generate()?);
         let certificate = params.self_signed(&*key)?.der().clone();
         Ok(Self { certificate, params, key })
@@ -51,29 +48,53 @@ impl Root {
     }
 
     /// Issues an SVID with a new key, valid until `now + life`.
-    ///
-    /// # Source
-    ///
-    /// X509-SVID §2, §4.1 (no CA), §4.3 (digitalSignature only), §4.4 (both ends of TLS).
     pub(crate) fn issue(
         &self,
         id: &SpiffeId,
         life: Duration,
         now: Timestamp,
     ) -> Result<Issued, rcgen::Error> {
-        let mut params = params(now, life, "Spike");
-        let names = CertificateParams::new(LOCAL_NAMES.map(String::from))?.subject_alt_names;
-        params.subject_alt_names = names.into_iter().chain([uri(id.as_str())?]).collect();
-        params.is_ca = IsCa::ExplicitNoCa;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        params.use_authority_key_identifier_extension = true;
+        let params = leaf_params(id, &LOCAL_NAMES.map(String::from), life, now)?;
         let key = Zeroizing::new(KeyPair::generate()?);
         let issuer = Issuer::from_params(&self.params, &*self.key);
         let certificate = params.signed_by(&*key, &issuer)?.der().clone();
         Ok(Issued { certificate, key: Zeroizing::new(key.serialize_der()) })
     }
+}
+
+/// What a root says of itself.
+pub(crate) fn root_params(
+    trust_domain: &str,
+    now: Timestamp,
+    life: Duration,
+) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = params(now, life, "Spike authority");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.subject_alt_names = vec![uri(&format!("spiffe://{trust_domain}"))?];
+    Ok(params)
+}
+
+/// What an SVID says, with DNS names for clients that look at them.
+///
+/// # Source
+///
+/// X509-SVID §2, §4.1 (no CA), §4.3 (digitalSignature only), §4.4 (both ends of TLS).
+pub(crate) fn leaf_params(
+    id: &SpiffeId,
+    names: &[String],
+    life: Duration,
+    now: Timestamp,
+) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = params(now, life, "Spike");
+    let names = CertificateParams::new(names)?.subject_alt_names;
+    params.subject_alt_names = names.into_iter().chain([uri(id.as_str())?]).collect();
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages =
+        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    params.use_authority_key_identifier_extension = true;
+    Ok(params)
 }
 
 fn params(now: Timestamp, life: Duration, organization: &str) -> CertificateParams {

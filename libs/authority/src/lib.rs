@@ -2,8 +2,10 @@
 //!
 //! [`dev`] is an authority for a laptop and for tests: real certificates, the real Workload API,
 //! and a root key that dies with the process. It attests nobody: whoever can open a socket is whom
-//! the socket says, so the sockets are for their owner only.
+//! the socket says, so the sockets are for their owner only. [`builtin`] signs for a cluster's own
+//! authority, which attests by the Kubernetes API (in the operator).
 
+pub mod builtin;
 mod ca;
 pub mod dev;
 mod proto;

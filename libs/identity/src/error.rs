@@ -44,6 +44,14 @@ pub enum IdentityError {
         /// What it said.
         reason: String,
     },
+    /// Spike's authority in the cluster failed or refused.
+    #[error("the authority at {authority} gave no SVID: {reason}")]
+    Authority {
+        /// As configured.
+        authority: String,
+        /// What it said.
+        reason: String,
+    },
     /// No usable SVID came in time.
     #[error("no SVID from {origin} within {waited:?}: {last}")]
     TimedOut {

@@ -5,6 +5,7 @@
 //! at the other end is a [`Peer`]: a SPIFFE ID, verified against the bundle of its own trust
 //! domain. Authorization is not decided here, and no DNS name is ever believed.
 
+pub mod authority;
 mod error;
 mod expected;
 mod identity;
@@ -19,7 +20,7 @@ pub use error::IdentityError;
 pub use expected::{Expected, Wanted};
 pub use identity::{Health, Identity};
 pub use peer::{Peer, PeerError};
-pub use source::Source;
+pub use source::{Given, Source, Svid};
 
 /// Makes aws-lc-rs the default cryptography of rustls in this process. Safe to call again.
 pub fn install_crypto() {

@@ -47,6 +47,7 @@ struct Svid {
     key: Arc<CertifiedKey>,
 }
 
+#[derive(Debug)]
 struct Bundle {
     /// Sorted, so that another order is not another bundle.
     certs: Vec<CertificateDer<'static>>,
@@ -244,6 +245,30 @@ impl Bundle {
                 Ok(Some(first.map_or(ends, |first| first.min(ends))))
             },
         )
+    }
+}
+
+/// The roots of one trust domain, for somebody who has no SVID yet.
+#[derive(Debug)]
+pub(crate) struct Roots(Bundle);
+
+impl Roots {
+    pub(crate) fn new(certs: Vec<CertificateDer<'static>>) -> Result<Self, webpki::Error> {
+        Bundle::new(certs, None, 0).map(Self)
+    }
+
+    /// Who a server is, if one of the roots vouches for it.
+    pub(crate) fn server(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: Timestamp,
+        crypto: &CryptoProvider,
+    ) -> Result<SpiffeId, PeerError> {
+        let leaf = Leaf::read(end_entity)?;
+        leaf.at(now)?;
+        self.0.vouches(end_entity, intermediates, End::Server.usage(), now, crypto)?;
+        Ok(leaf.id)
     }
 }
 

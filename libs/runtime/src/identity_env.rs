@@ -33,14 +33,11 @@ pub fn source(env: &mut Env) -> Source {
             key: needed(env, "SPIKE_IDENTITY_KEY_FILE"),
             bundle: needed(env, "SPIKE_IDENTITY_BUNDLE_FILE"),
         },
-        Kind::Kubernetes => {
-            env.refuse(
-                "SPIKE_IDENTITY",
-                "this version has no Kubernetes source",
-                "Use workload-api or files.",
-            );
-            Source::WorkloadApi { endpoint: DEFAULT_ENDPOINT.to_owned() }
-        }
+        Kind::Kubernetes => Source::Kubernetes {
+            authority: authority(env),
+            token: mounted(env, "SPIKE_IDENTITY_TOKEN_FILE"),
+            bundle: mounted(env, "SPIKE_IDENTITY_BUNDLE_FILE"),
+        },
     }
 }
 
@@ -53,6 +50,30 @@ fn endpoint(env: &mut Env) -> String {
         env.refuse(name, "not a Workload API address", "Use unix:///run/spire/agent.sock.");
     }
     raw
+}
+
+const AUTHORITY: &str = "SPIKE_IDENTITY_AUTHORITY";
+
+fn authority(env: &mut Env) -> String {
+    let url = env.text(AUTHORITY, "");
+    if url.is_empty() {
+        env.refuse(AUTHORITY, "not set", "SPIKE_IDENTITY=kubernetes needs it: name its URL.");
+    } else if !url.starts_with("https://") {
+        env.refuse(
+            AUTHORITY,
+            "not an https URL",
+            "Use https://spike-demo-authority.team.svc:8445.",
+        );
+    }
+    url
+}
+
+/// A file that the kubelet brings and replaces.
+fn mounted(env: &mut Env, name: &str) -> PathBuf {
+    if !env.has(name) {
+        env.refuse(name, "not set", "SPIKE_IDENTITY=kubernetes needs it: name a mounted file.");
+    }
+    env.file(name).unwrap_or_default()
 }
 
 fn needed(env: &mut Env, name: &str) -> PathBuf {
@@ -128,6 +149,17 @@ mod tests {
                 ("SPIKE_IDENTITY_BUNDLE_FILE", "not a file"),
             ]
         );
+    }
+
+    #[test]
+    fn in_kubernetes_a_token_a_bundle_and_an_authority_are_named() {
+        let mut env = env([("SPIKE_IDENTITY", "kubernetes")]);
+        source(&mut env);
+        let errors = env.finish().expect_err("three are missing");
+        let named: Vec<_> = errors.problems().iter().map(|problem| &*problem.name).collect();
+        let all =
+            ["SPIKE_IDENTITY_AUTHORITY", "SPIKE_IDENTITY_TOKEN_FILE", "SPIKE_IDENTITY_BUNDLE_FILE"];
+        assert_eq!(named, all);
     }
 
     #[test]

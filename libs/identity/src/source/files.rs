@@ -82,7 +82,7 @@ impl Poll {
     }
 }
 
-async fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
+pub(super) async fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
     let failed = |why: std::io::Error| unreadable(path, &why.to_string());
     let file = tokio::fs::File::open(path).await.map_err(failed)?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(16 << 10));
@@ -90,7 +90,10 @@ async fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
     Ok(bytes)
 }
 
-fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
+pub(super) fn certificates(
+    path: &Path,
+    pem: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
     let certs: Vec<_> = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
         .map_err(|why| unreadable(path, &format!("bad PEM: {why}")))?;

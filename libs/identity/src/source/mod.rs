@@ -1,9 +1,13 @@
 //! Where SVIDs and bundles come from.
 
 mod files;
+mod given;
+mod kubernetes;
 mod workload_api;
 
 use std::{fmt, path::PathBuf, time::Duration};
+
+pub use given::{Given, Svid};
 
 use crate::{IdentityError, material::Offer};
 
@@ -24,6 +28,17 @@ pub enum Source {
         /// The roots of the leaf's own trust domain.
         bundle: PathBuf,
     },
+    /// Spike's authority in a Kubernetes cluster, for a service account's token.
+    Kubernetes {
+        /// `https://host:port` of the authority.
+        authority: String,
+        /// A projected token for the authority's audience; read again for each trade.
+        token: PathBuf,
+        /// The roots that the authority is believed by; followed.
+        bundle: PathBuf,
+    },
+    /// This very process.
+    Given(Given),
 }
 
 impl fmt::Display for Source {
@@ -31,6 +46,8 @@ impl fmt::Display for Source {
         match self {
             Self::WorkloadApi { endpoint } => write!(f, "the Workload API at {endpoint}"),
             Self::Files { cert, .. } => write!(f, "{} and its key and bundle", cert.display()),
+            Self::Kubernetes { authority, .. } => write!(f, "the authority at {authority}"),
+            Self::Given(_) => f.write_str("this process"),
         }
     }
 }
@@ -40,6 +57,8 @@ impl fmt::Display for Source {
 pub(crate) enum Feed {
     WorkloadApi(workload_api::Stream),
     Files(files::Poll),
+    Kubernetes(Box<kubernetes::Trade>),
+    Given(given::Wait),
 }
 
 impl Feed {
@@ -49,6 +68,10 @@ impl Feed {
                 Self::WorkloadApi(workload_api::Stream::new(endpoint)?)
             }
             Source::Files { cert, key, bundle } => Self::Files(files::Poll::new(cert, key, bundle)),
+            Source::Kubernetes { authority, token, bundle } => {
+                Self::Kubernetes(Box::new(kubernetes::Trade::new(authority, token, bundle)))
+            }
+            Source::Given(given) => Self::Given(given::Wait::new(given)),
         })
     }
 
@@ -57,6 +80,8 @@ impl Feed {
         match self {
             Self::WorkloadApi(stream) => stream.next().await,
             Self::Files(poll) => poll.next().await,
+            Self::Kubernetes(trade) => trade.next().await,
+            Self::Given(wait) => wait.next().await,
         }
     }
 
@@ -65,6 +90,8 @@ impl Feed {
         match self {
             Self::WorkloadApi(stream) => stream.accepted(life),
             Self::Files(poll) => poll.accepted(),
+            Self::Kubernetes(trade) => trade.accepted(life),
+            Self::Given(_) => {}
         }
     }
 }

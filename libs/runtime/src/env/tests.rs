@@ -112,7 +112,7 @@ fn an_unknown_variable_is_named_with_the_one_it_resembles() {
 fn every_variable_that_is_known_is_read_by_a_program() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut sources = String::new();
-    for folder in ["libs/runtime/src", "nexus/src", "keeper/src", "cli/src"] {
+    for folder in ["libs/runtime/src", "nexus/src", "keeper/src", "cli/src", "operator/src"] {
         read_sources(&root.join(folder), &mut sources);
     }
     for name in known::KNOWN {
