@@ -1,0 +1,84 @@
+//! Jobs: each does one thing once, and a plan makes it when it is its time.
+//!
+//! They may have an owner: no key depends on them.
+
+use serde_json::{Value, json};
+
+use super::{
+    Kind, Object, nexus,
+    pod::{self, Program},
+    volumes::{self, Mounted, var},
+};
+use crate::{
+    cluster::{Cluster, Store},
+    hash::Digest,
+    names::Part,
+};
+
+/// How long a bootstrap may take; it is tried again with another name.
+const BOOTSTRAP_SECONDS: u32 = 120;
+
+/// How long a change of the schema may take: large tables are changed in the background.
+const SCHEMA_SECONDS: u32 = 900;
+
+/// Makes the root key. One try: what a crash leaves behind is looked at before the next.
+pub fn bootstrap(cluster: &Cluster, attempt: u32) -> Object {
+    let mut env = nexus::env(cluster, cluster.keepers());
+    if !cluster.recipients.is_empty() {
+        env.push(var("SPIKE_BOOTSTRAP_RECIPIENTS", cluster.recipients.join(",")));
+    }
+    let mut mounted = vec![pod::identity(cluster)];
+    mounted.extend(store(cluster, false));
+    let template = template(cluster, vec![json!("bootstrap")], env, mounted);
+    job(cluster, cluster.names.bootstrap_job(attempt), BOOTSTRAP_SECONDS, 0, &template)
+}
+
+/// Brings the schema up to what an image needs, before that image serves.
+pub fn schema(cluster: &Cluster) -> Object {
+    let args = ["store", "schema", "expand"].map(Value::from).to_vec();
+    let mut mounted = vec![pod::identity(cluster)];
+    mounted.extend(store(cluster, true));
+    let template = template(cluster, args, nexus::env(cluster, cluster.keepers()), mounted);
+    let name = cluster.names.schema_job(&schema_version(cluster));
+    // It may meet a server that is not up yet; it changes nothing twice.
+    job(cluster, name, SCHEMA_SECONDS, 3, &template)
+}
+
+/// What one schema Job is good for: an image on a store.
+pub fn schema_version(cluster: &Cluster) -> Digest {
+    let place = match &cluster.store {
+        Store::Postgres(postgres) => format!("{:?}", postgres.place),
+        Store::Sqlite { .. } | Store::Memory => String::new(),
+    };
+    Digest::of(&(cluster.image.reference.as_str(), place))
+}
+
+fn store(cluster: &Cluster, owner: bool) -> Option<Mounted> {
+    let Store::Postgres(postgres) = &cluster.store else { return None };
+    let usual = postgres.credentials.as_ref();
+    let own = postgres.migration_credentials.as_ref().filter(|_| owner);
+    Some(volumes::postgres(postgres, own.or(usual)))
+}
+
+fn template(cluster: &Cluster, args: Vec<Value>, env: Vec<Value>, mounted: Vec<Mounted>) -> Value {
+    let program = Program {
+        part: Part::Bootstrap,
+        file: "nexus",
+        args,
+        env,
+        mounted,
+        resources: json!({"requests": {"cpu": "50m", "memory": "64Mi"}}),
+        overrides: &cluster.nexus.overrides,
+        grace: 30,
+    };
+    program.template(cluster, json!({"restartPolicy": "Never"}))
+}
+
+fn job(cluster: &Cluster, name: String, seconds: u32, retries: u32, template: &Value) -> Object {
+    let body = json!({"spec": {
+        "activeDeadlineSeconds": seconds,
+        "backoffLimit": retries,
+        "template": template,
+    }});
+    Object::new(cluster, Kind::Job, name, "bootstrap", body)
+}

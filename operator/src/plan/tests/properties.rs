@@ -1,0 +1,174 @@
+//! I1 to I5, whatever happens in whatever order; and that everything ends well.
+
+use proptest::prelude::*;
+
+use super::{
+    super::*,
+    world::{Event, World},
+    *,
+};
+
+/// Enough ticks for every change of a case to come to its end.
+const PATIENCE: usize = 400;
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        8 => Just(Event::Tick),
+        2 => (0..5u8).prop_map(Event::LoseKeeper),
+        1 => (0..5u8).prop_map(Event::LoseNode),
+        2 => (0..3u8).prop_map(Event::LoseNexus),
+        1 => any::<bool>().prop_map(Event::Store),
+        1 => any::<bool>().prop_map(Event::Partition),
+        2 => (0..6u8).prop_map(Event::Keepers),
+        2 => (0..4u8).prop_map(Event::Nexus),
+        2 => (2..6u8).prop_filter("redundant", |n| *n > 2).prop_map(Event::Shares),
+        1 => (0..7u8).prop_map(Event::Scale),
+    ]
+}
+
+/// What a step may not do in the world as it really is.
+fn check(world: &World, seen: &Observed, step: &Step) {
+    match step {
+        Step::EvictKeeper { pod, .. } => disrupted(world, seen, pod),
+        Step::Bootstrap { .. } => {
+            assert!(world.ring.is_none() && !world.seen, "I4: a root key is made once");
+        }
+        Step::ApplyKeepers { replicas, .. } => {
+            let Some(ring) = &world.ring else { return };
+            let needed = ring.previous.into_iter().chain(ring.pending).fold(ring.shares, u8::max);
+            let present = seen.keepers.as_ref().map_or(0, |set| set.replicas);
+            assert!(*replicas >= needed.min(present), "I5: a Keeper of the ring is taken away");
+        }
+        Step::ApplyNexus { peers } => {
+            let Some(ring) = &world.ring else { return };
+            assert!(*peers >= ring.shares, "I5: a Keeper of the ring is not known");
+        }
+        Step::Reshare => {
+            let ring = world.ring.expect("there");
+            assert!(ring.previous.is_none(), "an unsettled set is replaced");
+            assert_eq!(world.holding(), usize::from(ring.shares), "I3");
+        }
+        _ => {}
+    }
+}
+
+/// A Keeper's pod goes on purpose.
+fn disrupted(world: &World, seen: &Observed, name: &str) {
+    let Some(ring) = world.ring else { return };
+    let ordinal: usize = name.trim_start_matches("keeper-").parse().expect("a place");
+    let pod = world.pods.get(ordinal).and_then(Option::as_ref).expect("it is there");
+    if ordinal >= usize::from(ring.shares) || !pod.holds {
+        return;
+    }
+    let others = world.holding() - 1;
+    if ring.shares > ring.threshold {
+        assert!(others >= usize::from(ring.threshold), "I1: {others} others of {ring:?}");
+        assert!(seen.unsealed() >= 1, "I1: no Nexus has the key");
+    } else {
+        assert_eq!(others + 1, usize::from(ring.threshold), "I1: every other holds its shard");
+        let nodes: std::collections::BTreeSet<_> =
+            world.servers.iter().filter(|server| server.keyed).map(|server| server.node).collect();
+        assert!(nodes.len() >= 2, "I1: the key is on one node");
+    }
+    let whole = world.holding() == usize::from(ring.shares);
+    assert!(whole, "I3: another disruption is in flight");
+    assert!(!seen.nexus.as_ref().is_some_and(|nexus| nexus.rolling), "I2: Nexus is rolling");
+}
+
+/// One reconcile.
+fn reconcile(world: &mut World) -> Step {
+    let seen = world.look();
+    let step = plan(&world.wish.clone(), &seen);
+    check(world, &seen, &step);
+    world.apply(&step);
+    step
+}
+
+/// Runs until nothing is left to do, or somebody must help.
+fn settle(world: &mut World) -> Step {
+    let mut last = Step::Idle;
+    for _ in 0..PATIENCE {
+        last = reconcile(world);
+        match last {
+            Step::Idle => {
+                world.happen(Event::Tick);
+                if reconcile(world) == Step::Idle {
+                    return Step::Idle;
+                }
+            }
+            Step::Stall(_) => return last,
+            Step::Wait(_) => world.happen(Event::Tick),
+            _ => {}
+        }
+    }
+    last
+}
+
+fn settled_world(threshold: u8) -> World {
+    let mut world = World::new(Wish { threshold, ..wish() });
+    assert_eq!(settle(&mut world), Step::Idle, "{world:?}");
+    assert_eq!((world.holding(), world.keyed()), (3, 2));
+    world
+}
+
+/// Nobody has the key, and too few Keepers have shards: nothing that is promised can help.
+fn is_lost(world: &World) -> bool {
+    world
+        .ring
+        .is_some_and(|ring| world.keyed() == 0 && world.holding() < usize::from(ring.threshold))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_step_is_ever_unsafe_and_everything_ends_well(
+        events in proptest::collection::vec((event(), any::<bool>()), 0..60),
+        threshold in 2..4u8,
+    ) {
+        let mut world = settled_world(threshold);
+        for (event, acts) in events {
+            world.happen(event);
+            if acts {
+                reconcile(&mut world);
+            }
+        }
+        world.happen(Event::Store(true));
+        world.happen(Event::Partition(false));
+        let wished = digest("keeper 100");
+        world.wish.keeper_template = wished.clone();
+        let end = settle(&mut world);
+        if is_lost(&world) {
+            prop_assert_eq!(end, Step::Stall(Stall::RecoveryRequired));
+            return Ok(());
+        }
+        prop_assert_eq!(end, Step::Idle, "{:?}", world);
+        prop_assert_eq!(world.holding(), usize::from(world.wish.shares));
+        let all_new = world.pods.iter().flatten().all(|pod| pod.template == wished);
+        prop_assert!(all_new, "{:?}", world.pods);
+        prop_assert_eq!(world.pods.len(), usize::from(world.wish.shares));
+    }
+
+    #[test]
+    fn a_fresh_cluster_is_made_whatever_fails_meanwhile(
+        events in proptest::collection::vec((event(), any::<bool>()), 0..40),
+    ) {
+        let mut world = World::new(wish());
+        for (event, acts) in events {
+            world.happen(event);
+            if acts {
+                reconcile(&mut world);
+            }
+        }
+        world.happen(Event::Store(true));
+        world.happen(Event::Partition(false));
+        world.wish.keeper_template = digest("keeper 100");
+        world.job = JobLook::None;
+        let end = settle(&mut world);
+        if is_lost(&world) {
+            prop_assert_eq!(end, Step::Stall(Stall::RecoveryRequired));
+            return Ok(());
+        }
+        prop_assert_eq!(end, Step::Idle, "{:?}", world);
+    }
+}

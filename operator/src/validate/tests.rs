@@ -1,0 +1,105 @@
+use spike_crds::{SpikeCluster, manifest};
+
+use super::*;
+use crate::cluster::{Place, Store};
+
+const POSTGRES: &str = "
+apiVersion: spike.ist/v1alpha1
+kind: SpikeCluster
+metadata: {name: demo, namespace: team, uid: u-1}
+spec:
+  trustDomain: example.org
+  identity: {builtin: {}}
+  store: {postgres: {clusterRef: {name: db}}}
+";
+
+fn read(text: &str) -> SpikeCluster {
+    manifest::read(text).expect("a manifest")
+}
+
+fn defaults() -> Defaults {
+    Defaults { image: "registry.example:5000/spike/spike:1.2.3".to_owned() }
+}
+
+fn valid(text: &str) -> Cluster {
+    validate(&read(text), &defaults()).expect("valid")
+}
+
+fn refusal(text: &str) -> String {
+    validate(&read(text), &defaults()).expect_err("refused").to_string()
+}
+
+#[test]
+fn a_cloud_native_pg_cluster_brings_its_credentials_and_its_authority() {
+    let Store::Postgres(postgres) = valid(POSTGRES).store else { panic!("postgres") };
+    let url = "postgres://$(STORE_USER)@db-rw:5432/app?sslmode=verify-full";
+    assert_eq!(postgres.place, Place::Url(url.to_owned()));
+    assert_eq!(postgres.credentials.as_ref().map(|c| c.name.as_str()), Some("db-app"));
+    let ca = postgres.ca.expect("named");
+    assert_eq!((ca.name.as_str(), ca.key.as_str()), ("db-ca", "ca.crt"));
+    assert!(postgres.migrate);
+}
+
+#[test]
+fn several_hosts_are_one_url_and_no_host_can_break_out_of_it() {
+    let place = |host: &str| {
+        let postgres = format!("{{postgres: {{host: {host:?}, credentialsRef: {{name: login}}}}}}");
+        POSTGRES.replace("{postgres: {clusterRef: {name: db}}}", &postgres)
+    };
+    let Store::Postgres(postgres) = valid(&place("a.example, b.example")).store else {
+        panic!("postgres")
+    };
+    let url = "postgres://$(STORE_USER)@a.example:5432,b.example:5432/app?sslmode=verify-full";
+    assert_eq!(postgres.place, Place::Url(url.to_owned()));
+    assert!(refusal(&place("user:pass@evil")).contains("DNS names"));
+}
+
+#[test]
+fn a_server_without_credentials_is_refused_with_the_field_to_set() {
+    let text = POSTGRES.replace("clusterRef: {name: db}", "host: db.example");
+    assert!(refusal(&text).contains("credentialsRef"), "{}", refusal(&text));
+}
+
+#[test]
+fn what_the_image_leaves_out_is_the_operators_own() {
+    let image = |spec: &str| {
+        valid(&POSTGRES.replace("spec:", &format!("spec:\n  image: {spec}"))).image.reference
+    };
+    assert_eq!(image("{}"), "registry.example:5000/spike/spike:1.2.3");
+    assert_eq!(image("{tag: v9}"), "registry.example:5000/spike/spike:v9");
+    assert_eq!(image("{repository: mine/spike}"), "mine/spike:1.2.3");
+    let digest = format!("sha256:{}", "a".repeat(64));
+    assert_eq!(
+        image(&format!("{{repository: mine/spike, digest: {digest:?}}}")),
+        format!("mine/spike@{digest}")
+    );
+    assert_eq!(split("spike"), ("spike", ""));
+    assert_eq!(split("a/b@sha256:c"), ("a/b", "@sha256:c"));
+}
+
+#[test]
+fn overrides_of_what_is_ours_are_refused_with_a_reason_of_their_own() {
+    for part in ["nexus", "keeper"] {
+        let spec =
+            format!("spec:\n  {part}: {{podOverrides: {{env: [{{name: SPIKE_X, value: x}}]}}}}");
+        let refused = validate(&read(&POSTGRES.replace("spec:", &spec)), &defaults());
+        let invalid = refused.expect_err("refused");
+        assert_eq!(invalid.reason(), "InvalidOverride");
+        assert!(invalid.to_string().contains(part), "{invalid}");
+    }
+}
+
+#[test]
+fn a_name_that_would_break_the_keepers_labels_is_refused() {
+    let named = |length| POSTGRES.replace("name: demo", &format!("name: {}", "c".repeat(length)));
+    valid(&named(LONGEST_NAME));
+    assert!(refusal(&named(LONGEST_NAME + 1)).contains("39"));
+}
+
+#[test]
+fn reserved_kinds_are_refused_before_anything_is_made() {
+    for kind in ["s3", "plugin"] {
+        let text = POSTGRES.replace("postgres: {clusterRef: {name: db}}", &format!("{kind}: {{}}"));
+        assert!(refusal(&text).contains("spec.store"), "{kind}");
+    }
+}
