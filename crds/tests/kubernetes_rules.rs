@@ -6,7 +6,7 @@ mod common;
 #[path = "common/server.rs"]
 mod server;
 
-use common::{examples, shapes};
+use common::{examples, shapes, whole};
 use kube::{
     ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PostParams},
@@ -66,15 +66,15 @@ async fn every_rule_judges_its_examples_as_they_say() {
 
 #[tokio::test]
 #[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
-async fn what_is_left_out_is_filled_in_as_we_do() {
+async fn every_field_is_kept_and_what_is_left_out_is_filled_in_as_we_do() {
     let server = Server::start("defaults").await;
     let clusters = server.clusters();
-    for example in examples() {
-        let text = &example.accepted;
-        let theirs = clusters.create(&dry(), &object(text)).await.expect(example.rule.name);
-        let ours = manifest::read(text).expect("readable");
+    let accepted = examples().into_iter().map(|example| example.accepted);
+    for text in accepted.chain(whole()) {
+        let theirs = clusters.create(&dry(), &object(&text)).await.expect("accepted");
+        let ours = manifest::read(&text).expect("readable");
         let ours = serde_json::to_value(ours.spec).expect("JSON");
-        assert_eq!(theirs.data.get("spec"), Some(&ours), "{}", example.rule.name);
+        assert_eq!(theirs.data.get("spec"), Some(&ours), "{text}");
     }
     server.stop().await;
 }

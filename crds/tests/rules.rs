@@ -1,6 +1,7 @@
 //! Every rule accepts and refuses what its examples say, in the words that they say, as this
 //! process sees it. `api_server.rs` asks Kubernetes the same.
 
+#[allow(dead_code, reason = "each test uses its part")]
 mod common;
 
 use common::{examples, folders, shapes};

@@ -45,6 +45,12 @@ pub(crate) fn shapes() -> Vec<Shape> {
     folders("shapes").into_iter().map(shape).collect()
 }
 
+/// Manifests that together set every field.
+pub(crate) fn whole() -> Vec<String> {
+    folders("whole").iter().map(|name| read(&format!("whole/{name}"))).collect()
+}
+
+/// What is in a folder, by name.
 pub(crate) fn folders(of: &str) -> Vec<String> {
     let entries = fs::read_dir(at(of)).expect("a folder of examples");
     let name = |entry: fs::DirEntry| entry.file_name().into_string().expect("ours");
