@@ -6,6 +6,8 @@
 //! why.
 
 mod bootstrap;
+mod drill;
+mod escrow;
 mod inspect;
 mod journal;
 mod keepers;
@@ -24,10 +26,10 @@ use spike_audit::Log;
 use spike_client::ClientError;
 use spike_core::{
     ClusterId, Quorum, Roles, ShareIndex,
-    wire::v2::{keys::Holder, status::Keeper as KeeperStatus},
+    wire::v2::{escrow::Escrow, keys::Holder, status::Keeper as KeeperStatus},
 };
 use spike_identity::Identity;
-use spike_seal::{Shard, ShardSet};
+use spike_seal::{SealError, Shard, ShardSet};
 use spike_store::{Call, Store};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -40,9 +42,14 @@ use self::{
     reshare::Turn,
     site::{Pace, Site},
 };
+pub use self::{
+    drill::Drilled,
+    escrow::{Given, Parcel, Wanted},
+};
 use crate::{
     app::{Trouble, Watermark},
     keys::{Keys, Reason, Unsealed},
+    recipients::Recipients,
 };
 
 /// Where the root key comes from.
@@ -74,6 +81,8 @@ pub struct Inputs {
     pub origin: Origin,
     /// What the environment wants.
     pub quorum: Quorum,
+    /// Whom recovery shards are encrypted to when the root key is made.
+    pub recipients: Recipients,
     /// `SPIKE_NEXUS_SHAMIR_GENERATION`.
     pub generation: u64,
     /// How often each Keeper is asked for its status.
@@ -95,6 +104,9 @@ pub enum BootError {
     /// One re-share after the other: which one has not settled yet.
     #[error("the re-share to {0} has not settled yet: `spike status` says what it waits for")]
     Unsettled(String),
+    /// No recovery shards were ever given out.
+    #[error("no recovery shards were ever given out")]
+    NoEscrow,
     /// Not now.
     #[error("{}: {}", .0.code, .0.message)]
     NotReady(Reason),
@@ -139,6 +151,7 @@ impl Boot {
             keepers,
             instance: inputs.roles.instance,
             quorum: inputs.quorum,
+            recipients: inputs.recipients,
             generation: inputs.generation,
             interval: inputs.interval,
             pace: Pace::USUAL,
@@ -190,9 +203,24 @@ impl Boot {
         Ok(())
     }
 
-    /// The recovery shards: made at the first call, the same ones ever after.
-    pub async fn recover(&self, call: &Call) -> Result<Vec<Shard>, BootError> {
-        recovery::recover(&self.site, call, &mut system_random()).await
+    /// The recovery shards: made at the first call or if a new set is wanted, else the same ones
+    /// again.
+    pub async fn recover(&self, call: &Call, wanted: Wanted) -> Result<Given, BootError> {
+        if self.origin == Origin::Fresh {
+            let text = "in memory mode there is nothing to recover";
+            return Err(BootError::BadRequest(text.to_owned()));
+        }
+        escrow::recover(&self.site, call, wanted, &mut system_random()).await
+    }
+
+    /// The recovery shards given out last, as far as they are no secret.
+    pub async fn escrow(&self, call: &Call) -> Result<Escrow, BootError> {
+        escrow::shown(&self.site, call).await
+    }
+
+    /// Whether these shards would restore the root key. Nothing changes.
+    pub async fn drill(&self, call: &Call, shards: Vec<Shard>) -> Result<Drilled, BootError> {
+        drill::drill(&self.site, call, &shards).await
     }
 
     /// Takes one recovery shard. The shards of one restore must reach the same replica.
@@ -213,6 +241,11 @@ impl Boot {
         shards: Vec<Shard>,
     ) -> Result<Progress, BootError> {
         recovery::restore_all(&self.site, &self.collected, call, &shards).await
+    }
+
+    /// Forgets the recovery shards that came one by one; returns how many there were.
+    pub fn reset_restore(&self) -> u64 {
+        self.collected.reset()
     }
 
     /// Raises ring and manifest above the Keepers' witness; returns their new counters.
@@ -257,6 +290,14 @@ impl Boot {
     pub(crate) fn holders(&self, cluster: ClusterId, set: &ShardSet) -> Vec<Holder> {
         self.site.board.holders(cluster, set)
     }
+}
+
+/// The code of a ring that its own root doesn't vouch for.
+const RING_FORGED: &str = "ring_forged";
+
+/// The ring is not this root's.
+fn forged(error: &SealError) -> BootError {
+    Reason::new(RING_FORGED, error.to_string()).into()
 }
 
 /// The operating system's randomness. It blocks until there is some and then never fails.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod quorum;
+mod recipients;
 mod store;
 
 #[cfg(test)]
@@ -17,7 +18,7 @@ use tracing::level_filters::LevelFilter;
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::{app::Bounds, stores};
+use crate::{app::Bounds, recipients::Recipients, stores};
 
 /// What a replica is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub struct Config {
     pub keepers: Vec<Url>,
     /// How a root key is to be split.
     pub quorum: Quorum,
+    /// Whom recovery shards are encrypted to when the root key is made.
+    pub recipients: Recipients,
     /// Counts the wishes for another split.
     pub generation: u64,
     /// How often each Keeper is asked for its status.
@@ -88,9 +91,9 @@ impl Config {
     pub(crate) fn read(mut env: Env, log: impl FnOnce(LevelFilter)) -> Result<Self, ConfigErrors> {
         let env_ref = &mut env;
         log(logs::level(env_ref));
-        refuse_recipients(env_ref);
         let (mode, store) = store::read(env_ref);
         let (keepers, quorum) = quorum::read(env_ref, mode);
+        let recipients = recipients::read(env_ref, mode, quorum);
         let config = Self {
             listen: env_ref.listen(LISTEN, ":8553"),
             probes: env_ref.listen(PROBES, ":8554"),
@@ -98,6 +101,7 @@ impl Config {
             store,
             keepers,
             quorum,
+            recipients,
             generation: env_ref.number("SPIKE_NEXUS_SHAMIR_GENERATION", 1, 0, i64::MAX as u64),
             update_interval: update_interval(env_ref),
             expected_cluster: env_ref.parse_maybe("SPIKE_EXPECTED_CLUSTER_ID", CLUSTER),
@@ -125,15 +129,6 @@ fn update_interval(env: &mut Env) -> Duration {
     interval
 }
 
-/// Refused rather than ignored: whoever sets them counts on nobody else getting a shard.
-fn refuse_recipients(env: &mut Env) {
-    let name = "SPIKE_BOOTSTRAP_RECIPIENTS";
-    if env.has(name) {
-        let remedy = "Unset it: whoever has the recover role gets the recovery shards.";
-        env.refuse(name, "this version encrypts to no recipients", remedy);
-    }
-}
-
 /// A ciphertext must fit a request, which is at most a MiB, also as JSON, a third longer: what can
 /// be encrypted can be decrypted.
 const MOST_PLAINTEXT: u64 = 750 << 10;
@@ -156,6 +151,10 @@ impl fmt::Display for Config {
         if self.mode == Mode::Memory {
             return Ok(());
         }
-        write!(f, ", {} with {} Keepers", self.quorum, self.keepers.len())
+        write!(f, ", {} with {} Keepers", self.quorum, self.keepers.len())?;
+        match self.recipients.count() {
+            0 => Ok(()),
+            custodians => write!(f, ", recovery shards for {custodians} custodians"),
+        }
     }
 }

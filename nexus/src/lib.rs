@@ -14,6 +14,7 @@ pub mod keys;
 mod metrics;
 mod nexus;
 mod pulse;
+pub mod recipients;
 mod serve;
 mod start;
 mod status;

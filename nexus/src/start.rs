@@ -54,6 +54,7 @@ impl Parts {
             keepers: config.keepers.clone(),
             origin: if config.mode == Mode::Memory { Origin::Fresh } else { Origin::Keepers },
             quorum: config.quorum,
+            recipients: config.recipients.clone(),
             generation: config.generation,
             interval: config.update_interval,
             expected_cluster: config.expected_cluster,

@@ -3,7 +3,7 @@
 use spike_audit::PublicKeys;
 use spike_core::wire::v2::{
     keys::{AuditKey, KeySet, KeysResponse},
-    status::{Audit, Keys, Memory, Policies, RingState, Status, Store as StoreStatus},
+    status::{Audit, Escrow, Keys, Memory, Policies, RingState, Status, Store as StoreStatus},
 };
 use spike_runtime::probes::Probe;
 use spike_seal::{KeyRing, RingKeys, ShardSet, memory};
@@ -61,6 +61,12 @@ fn keys(boot: &Boot, unsealed: &Unsealed) -> Keys {
         threshold: current.quorum.threshold(),
         pending: ring.pending().map(|side| set(boot, ring, &side.set)),
         previous: ring.previous().map(|side| set(boot, ring, &side.set)),
+        escrow: ring.escrow().map(|escrow| Escrow {
+            set: escrow.set,
+            shares: escrow.quorum.shares(),
+            threshold: escrow.quorum.threshold(),
+            encrypted: !escrow.recipients.is_empty(),
+        }),
     }
 }
 

@@ -55,9 +55,12 @@ async fn give_keys(cluster: &Cluster, console: Console) -> Result<(), CliError> 
     let saved = shards::load(&recovery)?;
     if !saved.is_empty() {
         let nexus = cluster.client("restore").await?.nexus;
-        shards::restore(&nexus, saved).await?;
-        console.done("the root key is restored from recovery/");
-        return Ok(());
+        let Some(why) = shards::restore(&nexus, saved).await? else {
+            console.done("the root key is restored from recovery/");
+            caution::custodians(&cluster.plan, &[], console);
+            return Ok(());
+        };
+        console.warn(format_args!("recovery/ can't restore the root key: {why}"));
     }
     if let Some(bootstrap) = &cluster.plan.bootstrap {
         run_once(bootstrap).await?;
@@ -71,12 +74,13 @@ async fn give_keys(cluster: &Cluster, console: Console) -> Result<(), CliError> 
     } else {
         wait_for_people(cluster, console).await;
     }
-    shards::save(&cluster.client("recover").await?.nexus, &recovery).await?;
+    let set = shards::save(&cluster.client("recover").await?.nexus, &recovery).await?;
     console.done(if known {
         "a root key is made, and split between the Keepers"
     } else {
         "the root key is restored, and recovery/ has its shards again"
     });
+    caution::custodians(&cluster.plan, &set.recipients(), console);
     Ok(())
 }
 

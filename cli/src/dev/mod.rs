@@ -2,7 +2,8 @@
 //!
 //! It starts the real `nexus` and `keeper` programs that lie beside `spike`, and a development
 //! authority that serves the real SPIFFE Workload API: what runs here is what production runs, but
-//! for one thing: recovery shards lie in plain files, so that a laptop can be switched off.
+//! for one thing: unless the manifest names custodians, recovery shards lie in plain files, so that a
+//! laptop can be switched off.
 
 mod background;
 mod bringup;

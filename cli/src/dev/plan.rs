@@ -111,10 +111,10 @@ fn refuse_what_a_laptop_lacks(cluster: &ValidatedCluster) -> Result<(), CliError
             "Set spec.store to sqlite: {} and spec.nexus.replicas to 1.",
         );
     }
-    if !cluster.recipients.is_empty() {
+    if cluster.store == StoreKind::Memory && !cluster.recipients.is_empty() {
         return refuse(
-            "spec.recovery.age: `spike dev` keeps its recovery shards in plain files",
-            "Remove spec.recovery from the manifest for development.",
+            "spec.recovery.age: a store in memory has no recovery shards",
+            "Remove spec.recovery from the manifest, or set spec.store to sqlite: {}.",
         );
     }
     if cluster.paused {
@@ -210,6 +210,11 @@ impl Planner<'_> {
                 ("SPIKE_NEXUS_SHAMIR_THRESHOLD", quorum.threshold().to_string()),
                 ("SPIKE_NEXUS_SHAMIR_GENERATION", self.cluster.generation.to_string()),
             ]);
+            let recipients = &self.cluster.recipients;
+            env.extend(
+                (!recipients.is_empty())
+                    .then(|| ("SPIKE_BOOTSTRAP_RECIPIENTS", recipients.join(","))),
+            );
         }
         env
     }
@@ -291,6 +296,16 @@ mod tests {
     }
 
     #[test]
+    fn custodians_are_known_to_the_bootstrap() {
+        let recovery = "  recovery: {age: {recipients: [a, b]}}\n  nexus:";
+        let plan = planned("  nexus:", recovery).expect("fits a laptop");
+        let bootstrap = plan.bootstrap.expect("makes a key");
+        assert_eq!(variable(&bootstrap, "SPIKE_BOOTSTRAP_RECIPIENTS"), Some("a,b"));
+        let without = planned("", "").expect("fits a laptop").bootstrap.expect("makes a key");
+        assert_eq!(variable(&without, "SPIKE_BOOTSTRAP_RECIPIENTS"), None);
+    }
+
+    #[test]
     fn memory_has_no_keepers_and_no_bootstrap() {
         let plan = planned("sqlite", "memory").expect("fits a laptop");
         assert_eq!(plan.programs.len(), 1);
@@ -304,8 +319,8 @@ mod tests {
             ("sqlite: {}", "postgres: {clusterRef: {name: db}}", "spec.store: "),
             ("  nexus:", "  paused: true\n  nexus:", "spec.paused is true"),
             (
-                "  nexus:",
-                "  recovery: {age: {recipients: [a, b]}}\n  nexus:",
+                "sqlite: {}",
+                "memory: {}\n  recovery: {age: {recipients: [a, b]}}",
                 "spec.recovery.age: ",
             ),
         ] {

@@ -183,7 +183,8 @@ fn refuse_another_cluster(home: &Home, wanted: &ValidatedCluster) -> Result<(), 
 fn refuse_lost_store(home: &Home, wanted: &ValidatedCluster) -> Result<(), CliError> {
     let store = home.database();
     let recovery = home.recovery();
-    if wanted.keepers() == 0 || store.exists() || shards::count(&recovery)? == 0 {
+    let count = shards::plain(&recovery)? + shards::encrypted(&recovery)?.len();
+    if wanted.keepers() == 0 || store.exists() || count == 0 {
         return Ok(());
     }
     Err(CliError::new(

@@ -1,6 +1,8 @@
 //! `spike operator`.
 
 mod accept_rollback;
+mod drill;
+pub(crate) mod hand;
 mod keys;
 pub(crate) mod recover;
 mod reshare;
@@ -15,6 +17,7 @@ use crate::{context::Context, error::CliError};
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   spike operator recover --dir /media/usb/spike
+  spike operator drill spike.recovery.1.txt spike.recovery.3.txt
   spike operator restore spike.recovery.1.txt spike.recovery.3.txt
   spike operator reshare --shares 5 --threshold 3 --wait";
 
@@ -22,6 +25,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Recover(recover::Args),
+    Drill(drill::Args),
     Restore(restore::Args),
     AcceptRollback(accept_rollback::Args),
     Reshare(reshare::Args),
@@ -33,6 +37,7 @@ impl Command {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
         match self {
             Self::Recover(args) => args.run(context).await,
+            Self::Drill(args) => args.run(context).await,
             Self::Restore(args) => args.run(context).await,
             Self::AcceptRollback(args) => args.run(context).await,
             Self::Reshare(args) => args.run(context).await,

@@ -1,69 +1,53 @@
 //! `spike operator restore`.
 
-use std::path::PathBuf;
+use spike_core::{Role, wire::v2::operator::RestoreRequest};
 
-use spike_core::Role;
-use zeroize::Zeroizing;
-
-use super::shard::{NotAShard, RecoveryShard};
-use crate::{
-    context::Context, error::CliError, explain::Doing, input, output, prompt, session::Session,
+use super::{
+    hand::{AtHand, wire},
+    shard::RecoveryShard,
 };
+use crate::{context::Context, error::CliError, explain::Doing, output, session::Session};
 
 /// Restore SPIKE Nexus (do this if SPIKE Nexus cannot auto-recover).
 ///
 /// Takes the shards that `spike operator recover` saved: from files, or one per line from standard
-/// input, or typed one after the other without being shown. They are checked before anything
-/// changes. Needs the role restore.
+/// input, or typed one after the other without being shown. Files that are encrypted with age are
+/// opened in memory, with --identity. All shards are checked before anything changes. Needs the
+/// role restore.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Files with one shard each.
-    #[arg(value_name = "FILE")]
-    files: Vec<PathBuf>,
-    /// Use SPIKE's own protocol, one call per shard: for a Nexus of SPIKE. All calls must reach the
-    /// same replica.
+    #[command(flatten)]
+    at_hand: AtHand,
+    /// Use SPIKE's own protocol, one call per shard: for a Nexus of SPIKE, and for custodians who
+    /// can't meet. All calls must reach the same replica.
     #[arg(long)]
     one_by_one: bool,
+    /// Have Nexus forget the shards that came one by one.
+    #[arg(long, conflicts_with_all = ["one_by_one", "files", "identity"])]
+    reset: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   spike operator restore spike.recovery.1.txt spike.recovery.3.txt
+  spike operator restore --identity alice.key --identity bob.key spike.recovery.*.age
   spike operator restore                       # asks, shows nothing
-  age -d shards.age | spike operator restore   # one shard per line";
+  age -d -i alice.key spike.recovery.1.age | spike operator restore --one-by-one";
 
 impl Args {
     /// Restores it.
     pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
-        let shards = self.shards()?;
+        if self.reset {
+            return reset(&context.nexus().await?).await;
+        }
+        let shards = self.at_hand.read()?;
         let session = context.nexus().await?;
         if self.one_by_one {
             one_by_one(&session, shards).await
         } else {
             all(&session, shards).await?;
             output::print(RESTORED)
-        }
-    }
-
-    fn shards(&self) -> Result<Vec<RecoveryShard>, CliError> {
-        let shards = match self.files.is_empty() {
-            false => self.files.iter().map(|path| of_text(&input::file(path)?)).collect(),
-            true if prompt::is_possible() => typed(),
-            true => lines(&input::stdin()?),
-        }?;
-        let mut indices: Vec<_> = shards.iter().map(|shard| shard.index).collect();
-        indices.sort_unstable();
-        match indices.iter().zip(indices.iter().skip(1)).find(|(one, next)| one == next) {
-            Some((twice, _)) => Err(CliError::usage(
-                format!("shard {twice} is given twice"),
-                "Give different shards, at least as many as the threshold.",
-            )),
-            None if indices.is_empty() => Err(CliError::usage(
-                "no recovery shard given",
-                "Give it the files that `spike operator recover` wrote, or their text.",
-            )),
-            None => Ok(shards),
         }
     }
 }
@@ -73,7 +57,7 @@ const RESTORED: &str = "
 ";
 
 async fn all(session: &Session, shards: Vec<RecoveryShard>) -> Result<(), CliError> {
-    let request = RecoveryShard::request(shards);
+    let request = RestoreRequest { shards: wire(shards) };
     let restored = session.nexus.restore_all(&request).await;
     restored.map_err(session.explain(&doing())).map(drop)
 }
@@ -93,58 +77,17 @@ async fn one_by_one(session: &Session, shards: Vec<RecoveryShard>) -> Result<(),
     output::print("Run `spike operator restore --one-by-one` again with the remaining shards.")
 }
 
+async fn reset(session: &Session) -> Result<(), CliError> {
+    let doing = Doing::as_role(Role::Restore, "forget", "the shards that came one by one");
+    let reset = session.nexus.reset_restore().await.map_err(session.explain(&doing))?;
+    output::print(&format!("Shards forgotten: {}", reset.forgotten))
+}
+
 fn doing() -> Doing {
     Doing::as_role(Role::Restore, "restore", "the root key")
-        .mend("Give it enough shards of one and the same `spike operator recover`.")
+        .mend("Give it enough shards of the set that `spike operator recover` made last.")
         .conflict(
             "Nexus has its root key: there is nothing to restore",
             "`spike status` shows whether anything else is wrong.",
         )
-}
-
-fn of_text(text: &[u8]) -> Result<RecoveryShard, CliError> {
-    let text = std::str::from_utf8(text).map_err(|_| refused(NotAShard::Form))?;
-    RecoveryShard::parse(text).map_err(refused)
-}
-
-fn lines(text: &[u8]) -> Result<Vec<RecoveryShard>, CliError> {
-    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-    lines.map(of_text).collect()
-}
-
-/// Asks until an empty answer.
-fn typed() -> Result<Vec<RecoveryShard>, CliError> {
-    let mut shards = Vec::new();
-    loop {
-        let question = format!("Enter recovery shard {} (empty to end): ", shards.len() + 1);
-        let answer: Zeroizing<String> = prompt::hidden(&question, "files")?;
-        if answer.trim().is_empty() {
-            return Ok(shards);
-        }
-        shards.push(of_text(answer.as_bytes())?);
-    }
-}
-
-fn refused(why: NotAShard) -> CliError {
-    CliError::usage(why.to_string(), "Give it what `spike operator recover` wrote.")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn standard_input_has_one_shard_per_line() {
-        let (one, two) = ("01".repeat(32), "02".repeat(32));
-        let text = format!("spike:1:{one}\r\n\n spike:2:{two}");
-        let shards = lines(text.as_bytes()).expect("two shards");
-        let indices: Vec<_> = shards.iter().map(|shard| shard.index.get()).collect();
-        assert_eq!(indices, [1, 2]);
-    }
-
-    #[test]
-    fn a_bad_shard_is_not_repeated_in_the_error() {
-        let error = lines(b"spike:1:5ec2e7").expect_err("too short");
-        assert!(!format!("{error:?}").contains("5ec2e7"), "{error:?}");
-    }
 }

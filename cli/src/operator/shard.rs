@@ -1,12 +1,6 @@
 //! The text form of a recovery shard: `spike:<index>:<64 hex digits>`.
 
-use spike_core::{
-    ShareIndex,
-    wire::{
-        ShardBytes,
-        v2::operator::{self as wire, RestoreRequest},
-    },
-};
+use spike_core::{ShareIndex, wire::ShardBytes};
 use zeroize::Zeroizing;
 
 /// A recovery shard.
@@ -44,15 +38,6 @@ impl RecoveryShard {
         let mut bytes = Zeroizing::new([0; 32]);
         hex::decode_to_slice(digits, &mut *bytes).map_err(|_| NotAShard::Digits)?;
         Ok(Self { index, bytes: (*bytes).into() })
-    }
-
-    /// All of them, as one call takes them.
-    pub(crate) fn request(shards: Vec<Self>) -> RestoreRequest {
-        let wire = |shard: Self| wire::RecoveryShard {
-            index: shard.index,
-            shard: shard.bytes.as_array().to_vec().into(),
-        };
-        RestoreRequest { shards: shards.into_iter().map(wire).collect() }
     }
 
     /// The text form.

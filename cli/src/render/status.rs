@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use spike_core::wire::v2::{
     health::State,
     shard::{HeldSet, SetRole},
-    status::{Keeper, Keys, Status},
+    status::{Escrow, Keeper, Keys, Status},
 };
 use zeroize::Zeroizing;
 
@@ -52,7 +52,14 @@ fn write_keys(to: &mut String, keys: &Keys) -> fmt::Result {
         to,
         "Keys      {threshold} of {shares}, epoch {epoch} (root key of epoch {root_epoch})"
     )?;
-    writeln!(to, "          set {set_id}, attempt {attempt}, ring revision {revision}")
+    writeln!(to, "          set {set_id}, attempt {attempt}, ring revision {revision}")?;
+    match &keys.escrow {
+        None => writeln!(to, "Recovery  no shards were given out: `spike operator recover`"),
+        Some(Escrow { set, shares, threshold, encrypted }) => {
+            let how = if *encrypted { "encrypted to their custodians" } else { "in plain" };
+            writeln!(to, "Recovery  set {set}, any {threshold} of {shares} shards, {how}")
+        }
+    }
 }
 
 fn write_reshare(to: &mut String, keys: &Keys, keepers: &[Keeper], paint: Paint) -> fmt::Result {
@@ -167,7 +174,8 @@ mod tests {
         "clusterId": "000102030405060708090a0b0c0d0e0f",
         "keys": {"revision": 4, "state": "active", "epoch": 2, "rootEpoch": 1, "attempt": 1,
                  "generation": 1, "setId": "ffffffffffffffffffffffffffffffff",
-                 "shares": 3, "threshold": 2},
+                 "shares": 3, "threshold": 2,
+                 "escrow": {"set": 5, "shares": 4, "threshold": 2, "encrypted": true}},
         "keepers": [
             {"index": 1, "url": "https://k-0:8443", "reachable": true, "current": true,
              "holds": [], "checkedAt": "2026-01-02T03:04:05.678Z"},
@@ -193,6 +201,7 @@ sealed  Nexus 0.1.0, replica nexus-1
 Cluster   000102030405060708090a0b0c0d0e0f
 Keys      2 of 3, epoch 2 (root key of epoch 1)
           set ffffffffffffffffffffffffffffffff, attempt 1, ring revision 4
+Recovery  set 5, any 2 of 4 shards, encrypted to their custodians
 Keepers   1  https://k-0:8443       holds the current set
           2  https://k-1:8443       holds nothing
           3  https://keeper-2:8443  unreachable: connection refused

@@ -6,6 +6,7 @@
 //! next; who writes it is not decided here.
 
 mod claim;
+mod escrow;
 mod form;
 mod open;
 mod reshare;
@@ -14,10 +15,11 @@ mod wrap;
 use spike_core::{ClusterId, Instance, Quorum, Revision, SetId, ShardDigest};
 
 pub use claim::Claim;
+pub use escrow::Escrow;
 pub use open::{Opened, Source};
 pub use wrap::WrappedKey;
 
-use crate::{EscrowSplit, RootKey, SealError, Shard, Split};
+use crate::{RootKey, SealError, Shard, Split};
 
 /// The ring as it is kept: claimed by a bootstrap, or in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,19 +126,6 @@ pub struct SideRoot {
     pub mac: [u8; 32],
 }
 
-/// The recovery shards given out last.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Escrow {
-    /// Counts the sets, from 1; a number is never used again.
-    pub set: u32,
-    /// How the root is split.
-    pub quorum: Quorum,
-    /// By index.
-    pub digests: Vec<ShardDigest>,
-    /// Whom the shards are encrypted to, by index; none: whoever has the recover role gets them.
-    pub recipients: Vec<String>,
-}
-
 /// An active key ring. It may come from the untrusted store: see [`KeyRing::open`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRing {
@@ -211,35 +200,6 @@ impl KeyRing {
     /// [`SealError::WrongRoot`] if the ring isn't this root's.
     pub fn deal(&self, root: &RootKey) -> Result<Vec<Shard>, SealError> {
         self.current.deal(self.cluster, root)
-    }
-
-    /// The next ring: with a new set of recovery shards, which replaces the last one.
-    ///
-    /// It must be stored before a shard leaves, so that a shard in the world is always one that a
-    /// restore will accept.
-    pub fn with_next_escrow(
-        &self,
-        root: &RootKey,
-        quorum: Quorum,
-        recipients: Vec<String>,
-    ) -> Self {
-        let set = self.escrow.as_ref().map_or(1, |escrow| escrow.set.saturating_add(1));
-        let split = EscrowSplit { cluster: self.cluster, root_epoch: self.root_epoch, set, quorum };
-        let digests =
-            split.deal(root).iter().map(|s| split.digest(s.index(), s.expose())).collect();
-        let escrow = Some(Escrow { set, quorum, digests, recipients });
-        Self { escrow, revision: self.revision.next(), ..self.clone() }.signed(root)
-    }
-
-    /// The recovery shards given out last: the same ones, as often as asked.
-    pub fn deal_escrow(&self, root: &RootKey) -> Option<Vec<Shard>> {
-        self.escrow_split().map(|split| split.deal(root))
-    }
-
-    fn escrow_split(&self) -> Option<EscrowSplit> {
-        let Escrow { set, quorum, .. } = *self.escrow.as_ref()?;
-        let (cluster, root_epoch) = (self.cluster, self.root_epoch);
-        Some(EscrowSplit { cluster, root_epoch, set, quorum })
     }
 
     /// The same ring with a revision above its own and above `seen`: accepts a store that was rolled

@@ -244,3 +244,39 @@ fn two_roots_are_never_the_same() {
     let split = Claim::first(ClusterId([1; 16]), None, quorum(2, 3), 1).split();
     assert_ne!(split.set_id(&one), split.set_id(&other));
 }
+
+#[test]
+fn each_recovery_shard_is_judged_in_its_order() {
+    let ours = cluster(1, quorum(2, 3));
+    let first = ours.ring.with_next_escrow(&ours.root, quorum(2, 3), Vec::new());
+    let old = first.deal_escrow(&ours.root).expect("just made");
+    let second = first.with_next_escrow(&ours.root, quorum(2, 3), Vec::new());
+    let new = second.deal_escrow(&ours.root).expect("just made");
+    let shards = [
+        copy(&new[2]),
+        copy(&old[0]),
+        copy(&new[2]),
+        Shard::received(index(4), new[0].expose()),
+        copy(&new[0]),
+    ];
+    let (wrong, twice, outside) =
+        (Err(WhyRefused::Digest), Err(WhyRefused::Duplicate), Err(WhyRefused::OutOfRange));
+    let verdicts = second.escrow_verdicts(&shards).expect("a set was given out");
+    assert_eq!(verdicts, [Ok(()), wrong, twice, outside, Ok(())]);
+    assert_eq!(second.restore(&shards).expect("two are good").refused.len(), 3);
+    assert_eq!(ours.ring.escrow_verdicts(&shards), None);
+}
+
+#[test]
+fn a_ring_can_be_made_with_its_first_recovery_shards() {
+    let ours = cluster(1, quorum(2, 3));
+    let before = ours.ring.revision();
+    let names: Vec<String> = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
+    let ring = ours.ring.clone().escrowed(&ours.root, quorum(2, 4), names.clone());
+    assert_eq!(ring.revision(), before, "it is not stored yet");
+    let ring = decoded(&String::from_utf8(document(&ring)).expect("JSON"));
+    let escrow = ring.escrow().expect("just made");
+    assert_eq!((escrow.set, &escrow.recipients), (1, &names));
+    let shards = ring.deal_escrow(&ours.root).expect("just made");
+    assert!(is_ours(&ring.restore(&shards[2..]).expect("two of four"), &ours));
+}

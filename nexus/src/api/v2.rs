@@ -1,6 +1,7 @@
 //! Our own protocol: JSON in, JSON or a problem of RFC 9457 out.
 
 mod access;
+mod escrow;
 mod keys;
 mod operator;
 
@@ -37,7 +38,11 @@ pub(super) fn routes(nexus: &Arc<Nexus>) -> Router<Arc<Nexus>> {
         .route("/v2/access:check", post(access::check))
         .route("/v2/keys", get(keys::show))
         .route("/v2/keys:ensure", post(keys::ensure))
+        .route("/v2/escrow", get(escrow::show))
+        .route("/v2/operator:recover", post(escrow::recover))
+        .route("/v2/operator:drill", post(escrow::drill))
         .route("/v2/operator:restore", post(operator::restore))
+        .route("/v2/operator:resetRestore", post(operator::reset_restore))
         .route("/v2/operator:acceptRollback", post(operator::accept_rollback))
         .route("/v2/", any(unknown))
         .route("/v2/{*unknown}", any(unknown))
@@ -65,7 +70,11 @@ async fn measured(State(nexus): State<Arc<Nexus>>, request: Request, next: Next)
         Some("/v2/access:check") => "access.check",
         Some("/v2/keys") => "keys",
         Some("/v2/keys:ensure") => "keys.ensure",
+        Some("/v2/escrow") => "operator.escrow",
+        Some("/v2/operator:recover") => "operator.recover",
+        Some("/v2/operator:drill") => "operator.drill",
         Some("/v2/operator:restore") => "operator.restore",
+        Some("/v2/operator:resetRestore") => "operator.resetRestore",
         Some("/v2/operator:acceptRollback") => "operator.acceptRollback",
         _ => metrics::UNKNOWN_ROUTE,
     };

@@ -38,6 +38,11 @@ impl<'a> Trail<'a> {
         }
     }
 
+    /// Whose request it is.
+    pub(crate) const fn caller(&self) -> &'a Caller {
+        self.caller
+    }
+
     /// It is about this path, policy or set.
     pub(crate) fn about(&mut self, path: &impl ToString) {
         self.path = Some(path.to_string());

@@ -159,6 +159,7 @@ impl From<BootError> for Error {
             BootError::BadRequest(why) => Self::BadRequest(why),
             BootError::AlreadyInitialized => Self::AlreadyInitialized,
             unsettled @ BootError::Unsettled(_) => Self::KeysUnsettled(unsettled.to_string()),
+            BootError::NoEscrow => Self::NotFound,
             BootError::NotReady(reason) => Self::NotReady(reason),
         }
     }

@@ -22,6 +22,7 @@ use spike_store::{DocumentPut, Kind, Names, StoreError};
 use tokio::time::{Instant, sleep};
 
 use super::{
+    escrow,
     keepers::{Owner, Peer, Seen, Sights, commit_request, holds, look, put_request},
     plan,
     site::{Present, Site, lost_ring, unavailable},
@@ -139,7 +140,7 @@ async fn carry_out(
 ) -> Result<Outcome, Reason> {
     let broken = |error: SealError| Reason::new("internal", error.to_string());
     let root = RootKey::generate(random);
-    let ring = claim.activate(&root, random);
+    let ring = escrow::first(claim.activate(&root, random), &root, &site.recipients);
     let shards = ring.deal(&root).map_err(broken)?;
 
     if let Err(refused) = put_all(site, &ring, &shards).await {

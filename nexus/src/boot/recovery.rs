@@ -1,74 +1,18 @@
-//! Recovery shards: taken out while there is a root key, put back when there is none.
+//! Recovery shards, put back when there is no root key. Nothing changes before all of them, and what
+//! they make, are found right.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rand::CryptoRng;
-use spike_seal::{Escrow, KeyRing, Opened, RingDocument, SealError, Shard};
-use spike_store::{Call, StoreError};
+use spike_seal::{Escrow, KeyRing, Opened, SealError, Shard, WhyRefused};
+use spike_store::Call;
 
 use super::{
-    BootError, Progress, inspect,
+    BootError, Progress, RING_FORGED, forged, inspect,
     keepers::{look, witness},
     rollback,
-    site::{Site, unavailable},
+    site::Site,
 };
-use crate::keys::{KeysError, Reason, Unsealed, new_tag, ring_put};
-
-/// How often the first recovery set is tried to be written: each loss is another writer's gain.
-const TRIES: u32 = 8;
-
-/// The code of a ring that its own root doesn't vouch for.
-const RING_FORGED: &str = "ring_forged";
-
-/// The shards of the current recovery set; the first call makes one.
-///
-/// The digests are in the store **before** a shard leaves: a shard in the world is always one that a
-/// restore accepts.
-pub(super) async fn recover(
-    site: &Site,
-    call: &Call,
-    rng: &mut (impl CryptoRng + Send),
-) -> Result<Vec<Shard>, BootError> {
-    for _ in 0..TRIES {
-        let seen = site.store.read(call, &[]).await.map_err(|error| unavailable(&error))?;
-        let unsealed = site.keys.at(seen.epochs.ring, call).await.map_err(sealed)?;
-        let Unsealed { ring, root, .. } = &*unsealed;
-        if let Some(escrow) = ring.escrow() {
-            return shards_of(ring, escrow, &unsealed);
-        }
-        let next = ring.with_next_escrow(root, ring.current().quorum, Vec::new());
-        let active = |ring: &KeyRing| RingDocument::Active(Box::new(ring.clone()));
-        let put = ring_put(&active(&next), Some(&active(ring)), new_tag(rng));
-        site.journal.write("keys.escrow", format!("ring revision {}", next.revision())).await?;
-        match site.write(Some(seen.epochs), &[put]).await {
-            Ok(_) => {
-                let after = Unsealed::new(next, root.clone()).map_err(|error| forged(&error))?;
-                site.keys.unseal(after);
-            }
-            Err(StoreError::Stale { .. } | StoreError::DocumentConflict { .. }) => {}
-            Err(error) => return Err(unavailable(&error).into()),
-        }
-    }
-    Err(Reason::new("contended", "the key ring kept changing: try again").into())
-}
-
-fn shards_of(
-    ring: &KeyRing,
-    escrow: &Escrow,
-    unsealed: &Unsealed,
-) -> Result<Vec<Shard>, BootError> {
-    if !escrow.recipients.is_empty() {
-        let text = "recovery shards are encrypted to their recipients";
-        return Err(BootError::BadRequest(text.to_owned()));
-    }
-    let shards = ring.deal_escrow(&unsealed.root).unwrap_or_default();
-    // Derived anew each time: what the ring doesn't name would be worthless to its custodian.
-    if shards.iter().all(|shard| ring.is_escrow(shard)) {
-        Ok(shards)
-    } else {
-        Err(forged(&SealError::WrongRoot(ring.current().id)))
-    }
-}
+use crate::keys::{Reason, Unsealed};
 
 /// Verified recovery shards that came one by one, until they restored the root key, turned out not
 /// to, or the ring named other ones.
@@ -87,9 +31,10 @@ impl Collected {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets all.
-    pub(super) fn reset(&self) {
-        *self.lock() = Collection::default();
+    /// Forgets all; returns how many there were.
+    pub(super) fn reset(&self) -> u64 {
+        let forgotten = std::mem::take(&mut *self.lock());
+        u64::try_from(forgotten.shards.len()).unwrap_or(u64::MAX)
     }
 
     /// Adds a verified shard; returns how many there are. One that is there already changes nothing.
@@ -124,9 +69,7 @@ pub(super) async fn restore_one(
 ) -> Result<Progress, BootError> {
     let ring = restorable(site, call).await?;
     let escrow = ring.escrow().ok_or_else(|| refused(&SealError::NoEscrow))?;
-    if !ring.is_escrow(&shard) {
-        return Err(not_ours([shard.index().get()]));
-    }
+    verify(&ring, std::slice::from_ref(&shard))?;
     let threshold = u64::from(escrow.quorum.threshold());
     let have = u64::try_from(collected.add(escrow, shard)).unwrap_or(u64::MAX);
     if have < threshold {
@@ -162,7 +105,7 @@ fn speaks_against_shards(error: &BootError) -> bool {
     match error {
         BootError::BadRequest(_) => true,
         BootError::NotReady(reason) => reason.code == RING_FORGED,
-        BootError::AlreadyInitialized | BootError::Unsettled(_) => false,
+        BootError::AlreadyInitialized | BootError::NoEscrow | BootError::Unsettled(_) => false,
     }
 }
 
@@ -181,11 +124,7 @@ async fn restore(
     ring: &KeyRing,
     shards: &[Shard],
 ) -> Result<(), BootError> {
-    let bad: Vec<u8> =
-        shards.iter().filter(|s| !ring.is_escrow(s)).map(|s| s.index().get()).collect();
-    if !bad.is_empty() && ring.escrow().is_some() {
-        return Err(not_ours(bad));
-    }
+    verify(ring, shards)?;
     let Opened { root, keys, .. } = ring.restore(shards).map_err(|error| refused(&error))?;
     let told = witness(&look(&site.keepers).await);
     let (_, present) = site.active(call).await?;
@@ -201,13 +140,31 @@ async fn restore(
     Ok(())
 }
 
-fn not_ours(indices: impl IntoIterator<Item = u8>) -> BootError {
-    let indices: Vec<String> = indices.into_iter().map(|index| index.to_string()).collect();
-    let text = format!(
-        "recovery shard {} is damaged, or not of the set given out last",
-        indices.join(", ")
-    );
-    BootError::BadRequest(text)
+/// Refuses if any shard is not of the set given out last, and names each that isn't.
+fn verify(ring: &KeyRing, shards: &[Shard]) -> Result<(), BootError> {
+    let Some((escrow, verdicts)) = ring.escrow().zip(ring.escrow_verdicts(shards)) else {
+        return Err(refused(&SealError::NoEscrow));
+    };
+    let judged = shards.iter().zip(verdicts);
+    let bad: Vec<(u8, WhyRefused)> =
+        judged.filter_map(|(shard, verdict)| Some((shard.index().get(), verdict.err()?))).collect();
+    let of = |wanted: &[WhyRefused]| {
+        let these = bad.iter().filter(|(_, why)| wanted.contains(why));
+        these.map(|(index, _)| index.to_string()).collect::<Vec<_>>().join(" and ")
+    };
+    let (strange, twice) =
+        (of(&[WhyRefused::Digest, WhyRefused::OutOfRange]), of(&[WhyRefused::Duplicate]));
+    if !strange.is_empty() {
+        let Escrow { set, quorum, .. } = escrow;
+        return Err(BootError::BadRequest(format!(
+            "recovery shard {strange} is not of set {set}, which was given out last (any {quorum}): \
+             it is of an older set or of another cluster, or it is damaged"
+        )));
+    }
+    if !twice.is_empty() {
+        return Err(BootError::BadRequest(format!("recovery shard {twice} came twice")));
+    }
+    Ok(())
 }
 
 /// The shards' fault is the caller's, the ring's is the store's.
@@ -218,19 +175,4 @@ fn refused(error: &SealError) -> BootError {
         }
         error => forged(error),
     }
-}
-
-fn forged(error: &SealError) -> BootError {
-    Reason::new(RING_FORGED, error.to_string()).into()
-}
-
-/// Why the keys of the ring as it is can't be had.
-pub(super) fn sealed(error: KeysError) -> BootError {
-    let reason = match error {
-        KeysError::Sealed(reason) => reason,
-        KeysError::Store(error) => unavailable(&error),
-        KeysError::Ring(error) => Reason::new(RING_FORGED, error.to_string()),
-        error @ KeysError::RolledBack { .. } => Reason::new("store_rolled_back", error.to_string()),
-    };
-    BootError::NotReady(reason)
 }

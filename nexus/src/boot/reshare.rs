@@ -19,9 +19,9 @@ use spike_store::{Call, Epochs, StoreError};
 
 use super::{
     BootError,
+    escrow::sealed,
     keepers::{Peer, holds},
     plan,
-    recovery::sealed,
     rehydrate::Tended,
     site::{Site, unavailable},
     system_random,

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use rand::CryptoRng;
 use spike_core::{Revision, wire::v2::shard::Witness};
-use spike_seal::{KeyRing, RingDocument, SealError};
+use spike_seal::{KeyRing, RingDocument};
 use spike_store::{Call, Epochs, Generation, Kind, Names, StoreError};
 
 use super::{
-    BootError,
+    BootError, forged,
     keepers::{look, witness},
     site::{Site, unavailable},
     start,
@@ -104,10 +104,6 @@ async fn manifest(
 
 fn active(ring: &KeyRing) -> RingDocument {
     RingDocument::Active(Box::new(ring.clone()))
-}
-
-fn forged(error: &SealError) -> BootError {
-    Reason::new("ring_forged", error.to_string()).into()
 }
 
 fn changed(error: StoreError) -> BootError {

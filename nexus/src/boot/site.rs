@@ -15,6 +15,7 @@ use super::{
 use crate::{
     app::{Trouble, Watermark},
     keys::{Keys, Reason, RingRead},
+    recipients::Recipients,
 };
 
 /// How often a write is sent whose answer got lost, or that the store couldn't take.
@@ -76,6 +77,7 @@ pub(super) struct Site {
     pub(super) keepers: Vec<Peer>,
     pub(super) instance: Option<Instance>,
     pub(super) quorum: Quorum,
+    pub(super) recipients: Recipients,
     pub(super) generation: u64,
     pub(super) interval: Duration,
     pub(super) pace: Pace,

@@ -1,6 +1,8 @@
 //! The boot against Keepers and a store in memory, which crash, hang and lie on demand.
 
 mod bootstrap;
+mod drill;
+mod escrow;
 mod fakes;
 mod interleaved;
 mod plan;

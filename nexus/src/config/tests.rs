@@ -121,8 +121,33 @@ fn a_log_level_that_there_is_not_is_named_once() {
 }
 
 #[test]
-fn recipients_are_refused_rather_than_ignored() {
-    assert!(refused(&[PEERS, ("SPIKE_BOOTSTRAP_RECIPIENTS", "age1x")]).contains("recipients"));
+fn each_bad_custodian_is_named_by_its_place_and_none_is_repeated() {
+    let secret = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
+    let alice = custodian();
+    let list = format!("{alice}\n{secret},age1x\n{alice}");
+    let text = refused(&[PEERS, ("SPIKE_BOOTSTRAP_RECIPIENTS", &list)]);
+    for told in ["recipient 2: it is a secret key", "recipient 3: it is damaged", "1 and 4 are"] {
+        assert!(text.contains(told), "{told} is missing in:\n{text}");
+    }
+    assert!(!text.contains("1GQ9778VQXMM"), "{text}");
+    let text = refused(&[PEERS, ("SPIKE_BOOTSTRAP_RECIPIENTS", &alice)]);
+    assert!(text.contains("1 recipients are too few: any 2"), "{text}");
+    let memory = ("SPIKE_NEXUS_BACKEND_STORE", "memory");
+    let text = refused(&[memory, ("SPIKE_BOOTSTRAP_RECIPIENTS", &alice)]);
+    assert!(text.contains("memory mode has no recovery shards"), "{text}");
+}
+
+#[test]
+fn custodians_may_be_more_or_fewer_than_keepers_and_are_shown_by_their_number() {
+    let (alice, bob) = (custodian(), custodian());
+    let list = format!("{alice},{bob}");
+    let config = read(&[PEERS, ("SPIKE_BOOTSTRAP_RECIPIENTS", &list)]).expect("right");
+    assert_eq!(config.recipients.texts(), [alice, bob]);
+    assert!(config.to_string().ends_with(", recovery shards for 2 custodians"), "{config}");
+}
+
+fn custodian() -> String {
+    age::x25519::Identity::generate().to_public().to_string()
 }
 
 #[test]

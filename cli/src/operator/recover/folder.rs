@@ -7,10 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{
-    error::{CliError, Exit},
-    operator::shard::RecoveryShard,
-};
+use super::parcel::Parcel;
+use crate::error::{CliError, Exit};
 
 /// A folder that exists and holds no recovery shard.
 #[derive(Debug)]
@@ -39,29 +37,32 @@ impl Folder {
     }
 
     /// Writes one file per shard, or none: half a set is worse than an error.
-    pub(crate) fn save(&self, shards: &[RecoveryShard]) -> Result<(), CliError> {
-        let saved = shards.iter().try_for_each(|shard| self.write(shard));
-        saved.map_err(|error| {
-            for shard in shards {
-                // What can't be removed either is in the folder that the error names.
-                let _ = fs::remove_file(self.file(shard));
+    pub(crate) fn save(&self, shards: &[Parcel]) -> Result<(), CliError> {
+        for (done, shard) in shards.iter().enumerate() {
+            if let Err(error) = self.write(shard) {
+                // Ours alone: a file that was there already is somebody's.
+                shards.iter().take(done).for_each(|shard| self.remove(shard));
+                return Err(unusable(&self.0, &error));
             }
-            unusable(&self.0, &error)
-        })
+        }
+        Ok(())
     }
 
-    fn write(&self, shard: &RecoveryShard) -> io::Result<()> {
+    fn write(&self, shard: &Parcel) -> io::Result<()> {
         let mut options = OpenOptions::new();
         let mut file = options.write(true).create_new(true).mode(0o600).open(self.file(shard))?;
-        file.write_all(shard.text().as_bytes())?;
-        // Files that are put together are to be lines: `restore` takes one shard per line.
-        file.write_all(b"\n")?;
-        file.sync_all()
+        let written = file.write_all(shard.contents().as_bytes()).and_then(|()| file.sync_all());
+        written.inspect_err(|_| self.remove(shard))
+    }
+
+    fn remove(&self, shard: &Parcel) {
+        // What can't be removed is in the folder that the error names.
+        let _ = fs::remove_file(self.file(shard));
     }
 
     /// Where a shard goes.
-    pub(crate) fn file(&self, shard: &RecoveryShard) -> PathBuf {
-        self.0.join(format!("spike.recovery.{}.txt", shard.index))
+    pub(crate) fn file(&self, shard: &Parcel) -> PathBuf {
+        self.0.join(format!("spike.recovery.{}.{}", shard.index(), shard.extension()))
     }
 }
 
@@ -72,8 +73,10 @@ fn first_shard(path: &Path) -> io::Result<Option<String>> {
     Ok(names.into_iter().filter(|name| is_shard(name)).min())
 }
 
-fn is_shard(name: &str) -> bool {
-    name.strip_prefix("spike.recovery.").is_some_and(|rest| rest.strip_suffix(".txt").is_some())
+/// True for the name of a recovery shard's file, of whatever kind.
+pub(crate) fn is_shard(name: &str) -> bool {
+    let rest = name.strip_prefix("spike.recovery.").and_then(|rest| rest.rsplit_once('.'));
+    matches!(rest, Some((_, "txt" | "age")))
 }
 
 /// SPIKE's default folder.
@@ -88,7 +91,8 @@ fn default() -> Result<PathBuf, CliError> {
 fn unusable(path: &Path, error: &io::Error) -> CliError {
     CliError::other(
         format!("cannot save recovery shards in {}: {error}", path.display()),
-        "Nothing was saved. Choose another folder with --dir.",
+        "Nothing was saved. Choose another folder with --dir; without --new-set the same shards come \
+         again.",
     )
 }
 
@@ -99,10 +103,16 @@ mod tests {
     use spike_core::ShareIndex;
 
     use super::*;
+    use crate::operator::shard::RecoveryShard;
 
-    fn shard(index: u8) -> RecoveryShard {
+    fn shard(index: u8) -> Parcel {
         let index = ShareIndex::new(index).expect("not zero");
-        RecoveryShard { index, bytes: [index.get(); 32].into() }
+        Parcel::Plain(RecoveryShard { index, bytes: [index.get(); 32].into() })
+    }
+
+    fn encrypted(index: u8) -> Parcel {
+        let index = ShareIndex::new(index).expect("not zero");
+        Parcel::For { index, recipient: "age1x".to_owned(), file: "ciphertext\n".to_owned() }
     }
 
     fn mode(path: &Path) -> u32 {
@@ -124,16 +134,20 @@ mod tests {
 
     #[test]
     fn shards_of_another_time_are_never_overwritten() {
-        let temporary = tempfile::tempdir().expect("a folder");
-        let prepare = || Folder::prepare(Some(temporary.path().to_owned()));
-        let folder = prepare().expect("empty");
-        folder.save(&[shard(3)]).expect("saved");
-        match prepare() {
-            Err(CliError::Told { exit: Exit::Conflict, .. }) => {}
-            other => panic!("a conflict, not {other:?}"),
+        for (shard, name) in [(shard(3), "spike.recovery.3.txt"), (encrypted(3), SAFE)] {
+            let temporary = tempfile::tempdir().expect("a folder");
+            let prepare = || Folder::prepare(Some(temporary.path().to_owned()));
+            let folder = prepare().expect("empty");
+            folder.save(&[shard]).expect("saved");
+            match prepare() {
+                Err(CliError::Told { exit: Exit::Conflict, .. }) => {}
+                other => panic!("a conflict, not {other:?}"),
+            }
+            assert_eq!(mode(&temporary.path().join(name)), 0o600);
         }
-        assert!(fs::exists(temporary.path().join("spike.recovery.3.txt")).expect("readable"));
     }
+
+    const SAFE: &str = "spike.recovery.3.age";
 
     #[test]
     fn a_set_is_saved_whole_or_not_at_all() {

@@ -4,6 +4,7 @@
 //! are passed over, so that an older peer understands a newer one.
 
 pub mod access;
+pub mod escrow;
 pub mod health;
 pub mod keys;
 pub mod operator;

@@ -7,8 +7,10 @@ use std::fmt;
 /// The longest edit distance at which another name is suggested.
 const NEAR: usize = 3;
 
-/// Variables whose value may hold a credential; never shown.
-const SECRET: &[&str] = &["SPIKE_NEXUS_STORE_URL", "SPIKE_NEXUS_STORE_PASSWORD"];
+/// Variables whose value may hold a credential; never shown. In a list of public keys there may be
+/// a secret one by mistake.
+const SECRET: &[&str] =
+    &["SPIKE_BOOTSTRAP_RECIPIENTS", "SPIKE_NEXUS_STORE_URL", "SPIKE_NEXUS_STORE_PASSWORD"];
 
 pub(super) const KNOWN: &[&str] = &[
     // SPIFFE and SPIKE.

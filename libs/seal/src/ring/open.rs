@@ -77,43 +77,6 @@ impl KeyRing {
         Ok(Opened { root, keys, source: Source::Previous, refused })
     }
 
-    /// Rebuilds the root from recovery shards, then [opens](Self::open) the ring.
-    ///
-    /// # Errors
-    ///
-    /// As for [`KeyRing::rebuild`]; [`SealError::NoEscrow`] if none were ever given out.
-    pub fn restore(&self, shards: &[Shard]) -> Result<Opened, SealError> {
-        let Some((quorum, digests, split)) = self
-            .escrow
-            .as_ref()
-            .zip(self.escrow_split())
-            .map(|(escrow, split)| (escrow.quorum, &escrow.digests, split))
-        else {
-            return Err(SealError::NoEscrow);
-        };
-        let mut sieve = Sieve::new(quorum, digests);
-        let refused = shards
-            .iter()
-            .filter_map(|shard| {
-                sieve.take(shard, split.digest(shard.index(), shard.expose())).err()
-            })
-            .collect();
-        let need = quorum.threshold();
-        let points = Points::of(quorum, &sieve.good)
-            .ok_or(SealError::NotEnoughShards { have: sieve.good.len(), need })?;
-        let root = RootKey::rebuilt(points.recover());
-        let keys = self.open(&root)?;
-        Ok(Opened { root, keys, source: Source::Escrow, refused })
-    }
-
-    /// Says whether a recovery shard is one of the set given out last.
-    pub fn is_escrow(&self, shard: &Shard) -> bool {
-        self.escrow.as_ref().zip(self.escrow_split()).is_some_and(|(escrow, split)| {
-            let ours = split.digest(shard.index(), shard.expose());
-            Sieve::new(escrow.quorum, &escrow.digests).take(shard, ours).is_ok()
-        })
-    }
-
     /// Believes the ring: the root must have made its current set and its MAC. Unwraps the keys.
     ///
     /// # Errors
@@ -193,14 +156,14 @@ struct Keepers<'a> {
 }
 
 /// Lets the shards through that a set names, each index once.
-struct Sieve<'a, 's> {
+pub(super) struct Sieve<'a, 's> {
     quorum: Quorum,
     digests: &'s [ShardDigest],
-    good: Vec<&'a Shard>,
+    pub(super) good: Vec<&'a Shard>,
 }
 
 impl<'a, 's> Sieve<'a, 's> {
-    const fn new(quorum: Quorum, digests: &'s [ShardDigest]) -> Self {
+    pub(super) const fn new(quorum: Quorum, digests: &'s [ShardDigest]) -> Self {
         Self { quorum, digests, good: Vec::new() }
     }
 
@@ -208,7 +171,7 @@ impl<'a, 's> Sieve<'a, 's> {
         Self::new(set.quorum, &set.digests)
     }
 
-    fn take(&mut self, shard: &'a Shard, digest: ShardDigest) -> Result<(), Refused> {
+    pub(super) fn take(&mut self, shard: &'a Shard, digest: ShardDigest) -> Result<(), Refused> {
         let index = shard.index();
         match self.verdict(index, digest) {
             None => {

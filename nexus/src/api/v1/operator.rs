@@ -18,7 +18,7 @@ pub(super) async fn recover(
     caller: &Caller,
     _: RecoverRequest,
 ) -> Result<RecoverResponse> {
-    let shards = nexus.app.recover(caller, &nexus.boot).await?;
+    let shards = nexus.app.recover_plain(caller, &nexus.boot).await?;
     let wire = |shard: &spike_seal::Shard| {
         (i64::from(shard.index().get()), Some(ShardBytes::from(*shard.expose())))
     };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use spike_core::wire::v2::operator::{
-    AcceptRollbackResponse, RecoveryShard, RestoreRequest, RestoreResponse,
+    AcceptRollbackResponse, RecoveryShard, ResetRestoreResponse, RestoreRequest, RestoreResponse,
 };
 use spike_seal::Shard;
 
@@ -24,7 +24,7 @@ pub(super) async fn restore(
     share: Share,
     body: Body,
 ) -> Response {
-    let shards = parsed::<RestoreRequest>(&body).and_then(|request| received(&request));
+    let shards = parsed::<RestoreRequest>(&body).and_then(|request| received(&request.shards));
     let worker = nexus.clone();
     let work = async move {
         worker.app.restore_all(&caller, &worker.boot, shards).await?;
@@ -49,8 +49,21 @@ pub(super) async fn accept_rollback(
     answered("operator.acceptRollback", message)
 }
 
-fn received(request: &RestoreRequest) -> Result<Vec<Shard>> {
-    request.shards.iter().map(shard).collect()
+/// Forgets what came one by one.
+pub(super) async fn reset_restore(State(nexus): State<Arc<Nexus>>, caller: Caller) -> Response {
+    let forgotten = nexus.app.reset_restore(&caller, &nexus.boot).await;
+    let message = forgotten.map(|forgotten| ResetRestoreResponse { forgotten });
+    answered("operator.resetRestore", message)
+}
+
+/// No set has more shards, and each takes guarded pages of its own.
+const MOST_SHARDS: usize = 255;
+
+pub(super) fn received(shards: &[RecoveryShard]) -> Result<Vec<Shard>> {
+    if shards.len() > MOST_SHARDS {
+        return Err(Error::bad(format!("there are at most {MOST_SHARDS} recovery shards")));
+    }
+    shards.iter().map(shard).collect()
 }
 
 fn shard(sent: &RecoveryShard) -> Result<Shard> {

@@ -9,7 +9,7 @@ use spike_seal::Shard;
 
 use super::{
     super::{
-        BootError, Progress,
+        BootError, Parcel, Progress, Wanted, escrow,
         recovery::{self, Collected},
         rehydrate,
         site::Site,
@@ -18,16 +18,21 @@ use super::{
     world::World,
 };
 
-async fn recover(world: &World, site: &Site, seed: u64) -> Vec<Shard> {
+pub(super) async fn recover(world: &World, site: &Site, seed: u64) -> Vec<Shard> {
     let mut random = StdRng::seed_from_u64(seed);
-    recovery::recover(site, &world.call(), &mut random).await.expect("recovery shards")
+    let given = escrow::recover(site, &world.call(), Wanted::default(), &mut random).await;
+    let plain = |parcel| match parcel {
+        Parcel::Plain(shard) => shard,
+        Parcel::For { .. } => panic!("a set without custodians"),
+    };
+    given.expect("recovery shards").shards.into_iter().map(plain).collect()
 }
 
-fn copy(shard: &Shard) -> Shard {
+pub(super) fn copy(shard: &Shard) -> Shard {
     Shard::received(shard.index(), shard.expose())
 }
 
-fn damaged(shard: &Shard) -> Shard {
+pub(super) fn damaged(shard: &Shard) -> Shard {
     let mut bytes = *shard.expose();
     bytes[31] ^= 128;
     Shard::received(shard.index(), &bytes)
@@ -86,7 +91,8 @@ async fn no_shard_leaves_before_its_digest_is_stored_and_written_down() {
     let (site, mut random) = (world.nexus().await, StdRng::seed_from_u64(1));
     for broken in [&world.shared.diary_is_full, &world.shared.down] {
         broken.store(true, Ordering::Relaxed);
-        assert!(recovery::recover(&site, &world.call(), &mut random).await.is_err());
+        let wanted = Wanted::default();
+        assert!(escrow::recover(&site, &world.call(), wanted, &mut random).await.is_err());
         broken.store(false, Ordering::Relaxed);
         assert_eq!(world.ring_revision().await, 2);
     }
@@ -122,6 +128,19 @@ async fn shards_that_come_one_by_one_bring_the_root_back_with_the_last() {
     assert_eq!(give(&shards[0]).await.expect("the last"), done);
     assert!(site.keys.is_open());
     assert!(matches!(give(&shards[1]).await, Err(BootError::AlreadyInitialized)));
+}
+
+#[tokio::test]
+async fn what_came_one_by_one_can_be_forgotten() {
+    let (world, site, shards) = after_a_power_cut().await;
+    let collected = Collected::default();
+    let give = async |shard: &Shard| {
+        recovery::restore_one(&site, &collected, &world.call(), copy(shard)).await
+    };
+    assert_eq!(give(&shards[0]).await.expect("taken").collected, 1);
+    assert_eq!((collected.reset(), collected.reset()), (1, 0));
+    assert_eq!(give(&shards[1]).await.expect("the first again").collected, 1);
+    assert!(!site.keys.is_open());
 }
 
 #[tokio::test]

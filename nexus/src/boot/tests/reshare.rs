@@ -17,6 +17,7 @@ use super::{
         site::Site,
         start,
     },
+    recovery::recover,
     world::World,
 };
 
@@ -294,8 +295,7 @@ async fn a_wish_is_carried_out_long_before_the_interval() {
 async fn recovery_shards_taken_before_a_re_share_restore_after_it() {
     let world = five_keepers().await;
     let site = world.nexus().await;
-    let mut random = StdRng::seed_from_u64(1);
-    let shards = recovery::recover(&site, &world.call(), &mut random).await.expect("taken");
+    let shards = recover(&world, &site, 1).await;
     ask(&site, wish(2, 5, 3)).await.expect("claimed");
     rehydrate::round(&site).await.expect("a round");
     for keeper in &world.keepers {

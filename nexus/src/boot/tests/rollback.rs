@@ -6,7 +6,8 @@ use spike_core::{Revision, wire::v2::shard::Witness};
 use spike_store::{Document, DocumentPut, Documents, Generation, Kind, Names};
 
 use super::{
-    super::{BootError, recovery, rehydrate, rollback, site::Site, start},
+    super::{BootError, rehydrate, rollback, site::Site, start},
+    recovery,
     world::{Backup, World},
 };
 use crate::keys::KeysError;
@@ -46,8 +47,7 @@ async fn rolled_back(world: &mut World, since: impl AsyncFnOnce(&World)) {
 
 async fn recover(world: &World) -> Site {
     let site = world.nexus().await;
-    let mut random = StdRng::seed_from_u64(1);
-    recovery::recover(&site, &world.call(), &mut random).await.expect("recovery shards");
+    recovery::recover(world, &site, 1).await;
     rehydrate::round(&site).await.expect("the Keepers are told");
     site
 }

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     app::{Manifest, Trouble, Watermark},
     keys::{Keys, Reason},
+    recipients::Recipients,
 };
 
 pub(super) struct World {
@@ -28,6 +29,8 @@ pub(super) struct World {
     pub(super) shared: Arc<Shared>,
     pub(super) keepers: Vec<Arc<Memory>>,
     pub(super) pace: Pace,
+    /// Whom a bootstrap encrypts recovery shards to.
+    pub(super) recipients: Recipients,
 }
 
 /// Every wait is short: nothing here is slower than this process.
@@ -53,7 +56,13 @@ impl World {
     pub(super) fn new(shares: u64, threshold: u64) -> Self {
         let quorum = Quorum::new(shares, threshold).expect("valid");
         let keepers = quorum.indices().map(Memory::new).collect();
-        Self { quorum, shared: Arc::default(), keepers, pace: HASTE }
+        Self {
+            quorum,
+            shared: Arc::default(),
+            keepers,
+            pace: HASTE,
+            recipients: Recipients::default(),
+        }
     }
 
     /// A world that was bootstrapped and nothing more.
@@ -88,6 +97,7 @@ impl World {
             keepers: peers.collect(),
             instance: None,
             quorum: self.quorum,
+            recipients: self.recipients.clone(),
             generation: 1,
             interval: Duration::from_secs(10),
             pace: self.pace,

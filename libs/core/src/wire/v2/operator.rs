@@ -43,3 +43,11 @@ pub struct AcceptRollbackResponse {
     /// The policies' counter.
     pub policies: u64,
 }
+
+/// What became of the shards that came one by one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResetRestoreResponse {
+    /// How many were forgotten.
+    pub forgotten: u64,
+}

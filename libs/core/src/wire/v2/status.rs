@@ -64,6 +64,23 @@ pub struct Keys {
     /// The set before the current one, until that has settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<KeySet>,
+    /// The recovery shards given out last, if any were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escrow: Option<Escrow>,
+}
+
+/// The recovery shards given out last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Escrow {
+    /// Counts the sets; a number is never used again.
+    pub set: u32,
+    /// How many shards there are.
+    pub shares: u8,
+    /// How many of them bring the root key back.
+    pub threshold: u8,
+    /// Each is encrypted to a custodian of its own.
+    pub encrypted: bool,
 }
 
 /// Whether a key ring is in use.

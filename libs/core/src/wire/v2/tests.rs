@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{shard::*, *};
+use super::{escrow::*, shard::*, *};
 use crate::{ClusterId, SetId, ShardDigest, ShareIndex, wire};
 
 fn frame() -> Frame {
@@ -124,4 +124,47 @@ fn every_code_is_documented_with_its_status() {
         let row = format!("| `{}` | {} |", code.as_str(), code.status());
         assert!(documented.contains(&row), "docs/api.md lacks: {row}");
     }
+}
+
+#[test]
+fn an_escrow_has_no_place_for_a_shard_and_a_drill_has_none_for_a_digest() {
+    let shard = EscrowedShard {
+        index: ShareIndex::new(2).expect("not zero"),
+        digest: ShardDigest([0x33; 32]),
+        recipient: Some("age1x".to_owned()),
+        ciphertext: Some("file".to_owned()),
+    };
+    let escrow = Escrow { set: 4, shares: 3, threshold: 2, shards: vec![shard] };
+    let written = json!({
+        "set": 4, "shares": 3, "threshold": 2,
+        "shards": [{
+            "index": 2, "digest": "33".repeat(32), "recipient": "age1x", "ciphertext": "file",
+        }],
+    });
+    assert_eq!(serde_json::to_value(&escrow).expect("JSON"), written);
+    let drilled =
+        DrilledShard { index: ShareIndex::new(2).expect("not zero"), verdict: Verdict::Ok };
+    let drilled = serde_json::to_value(&drilled).expect("JSON");
+    assert_eq!(drilled, json!({ "index": 2, "verdict": "ok" }));
+}
+
+#[test]
+fn to_recover_without_a_word_is_to_get_the_last_set_again() {
+    let wanted: RecoverRequest = serde_json::from_value(json!({})).expect("understood");
+    assert_eq!(wanted, RecoverRequest::default());
+    let wanted = json!({ "newSet": true, "recipients": ["age1x"] });
+    let read: RecoverRequest = serde_json::from_value(wanted.clone()).expect("understood");
+    assert_eq!(serde_json::to_value(&read).expect("JSON"), wanted);
+}
+
+#[test]
+fn a_recovered_shard_is_never_shown() {
+    let shard = RecoveredShard {
+        index: ShareIndex::new(2).expect("not zero"),
+        recipient: None,
+        ciphertext: None,
+        shard: Some(vec![1; 32].into()),
+    };
+    let shown = format!("{shard:?}");
+    assert!(shown.contains("[redacted]"), "{shown}");
 }
