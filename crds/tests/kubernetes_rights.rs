@@ -5,6 +5,8 @@
 #[path = "common/server.rs"]
 mod server;
 
+use std::fs;
+
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
@@ -17,7 +19,7 @@ use kube::{
     Api, Client, Error, Resource,
     api::{ListParams, PostParams},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, from_value, json};
 use server::Server;
 use spike_testbed_kubernetes::until;
@@ -141,6 +143,46 @@ async fn the_operator_reads_no_secret_and_binds_two_roles() {
     }
     token(&client, HOME, "spike-operator").await.expect("of its own account");
     token(&client, HOME, "default").await.expect_err("of no other");
+    server.stop().await;
+}
+
+/// YAML of today as JSON: kubectl reads the YAML of yesterday, in which `yes` isn't a text.
+fn json(yaml: &str) -> String {
+    let documents = serde_yaml::Deserializer::from_str(yaml);
+    let objects = documents.map(|one| Value::deserialize(one).expect("YAML").to_string());
+    objects.collect::<Vec<_>>().join("\n---\n")
+}
+
+#[tokio::test]
+#[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
+async fn all_that_a_cluster_is_made_of_is_within_the_operators_rights() {
+    let server = Server::start("made").await;
+    server.install_everything();
+    let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/foreign.yaml");
+    server.kubectl(&["apply", "--server-side", "-f", tests]);
+    // Whatever pod isn't of the strictest profile is warned of, and kubectl must warn of nothing.
+    let strict = "pod-security.kubernetes.io/warn=restricted";
+    server.kubectl(&["label", "namespace", &server.namespace, strict]);
+    let as_operator = [
+        "apply",
+        "--server-side",
+        "--dry-run=server",
+        "--as=system:serviceaccount:spike-system:spike-operator",
+        "--as-group=system:serviceaccounts",
+        "--as-group=system:authenticated",
+        "-f",
+        "-",
+    ];
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../operator/golden");
+    let files = fs::read_dir(golden).expect("what the operator makes");
+    let files = files.map(|entry| entry.expect("readable").path());
+    let objects: Vec<_> = files.filter(|path| path.extension() == Some("yaml".as_ref())).collect();
+    assert!(objects.len() > 3, "{objects:?}");
+    for path in objects {
+        let text = fs::read_to_string(&path).expect("readable");
+        let here = format!("namespace: {}\n", server.namespace);
+        server.kubectl_with(&as_operator, &json(&text.replace("namespace: team\n", &here)));
+    }
     server.stop().await;
 }
 

@@ -1,6 +1,11 @@
 //! A Kubernetes to ask: the one that `SPIKE_E2E_KUBECONFIG` names, else an API server of our own.
 
-use std::{env, path::PathBuf, process::Command};
+use std::{
+    env,
+    io::Write,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use k8s_openapi::{
     api::core::v1::Namespace,
@@ -82,9 +87,19 @@ impl Server {
 
     /// Runs kubectl as the administrator. It must warn of nothing.
     pub(crate) fn kubectl(&self, args: &[&str]) {
+        self.kubectl_with(args, "");
+    }
+
+    /// Runs kubectl with something to read.
+    pub(crate) fn kubectl_with(&self, args: &[&str], input: &str) {
         let mut command = Command::new(Tool::Kubectl.path().expect("it is built"));
-        let output = command.env("KUBECONFIG", &self.kubeconfig).args(args).output();
-        let output = output.expect("kubectl runs");
+        command.env("KUBECONFIG", &self.kubeconfig).args(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = command.spawn().expect("kubectl runs");
+        let mut stdin = running.stdin.take().expect("piped");
+        stdin.write_all(input.as_bytes()).expect("it reads");
+        drop(stdin);
+        let output = running.wait_with_output().expect("kubectl ends");
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{args:?}");
     }

@@ -1,0 +1,48 @@
+//! The operator has a right to every kind of object that it makes, and to read no Secret.
+
+use std::{collections::BTreeSet, fs};
+
+use serde::Deserialize;
+use spike_operator::build::Kind;
+
+const RIGHTS: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../config/chart/files/rbac/operator.yaml");
+
+#[derive(Deserialize)]
+struct Role {
+    rules: Vec<Rule>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Rule {
+    api_groups: Vec<String>,
+    resources: Vec<String>,
+    verbs: BTreeSet<String>,
+}
+
+/// What the role says of a kind.
+fn verbs(role: &Role, group: &str, plural: &str) -> BTreeSet<String> {
+    let about = |rule: &&Rule| {
+        rule.api_groups.iter().any(|one| one == group)
+            && rule.resources.iter().any(|one| one == plural)
+    };
+    role.rules.iter().filter(about).flat_map(|rule| rule.verbs.clone()).collect()
+}
+
+#[test]
+fn every_kind_that_is_made_may_be_made_watched_and_removed() {
+    let text = fs::read_to_string(RIGHTS).expect("readable");
+    let first = serde_yaml::Deserializer::from_str(&text).next().expect("a document");
+    let role = Role::deserialize(first).expect("a ClusterRole");
+    for kind in Kind::ALL {
+        let resource = kind.resource();
+        let given = verbs(&role, &resource.group, &resource.plural);
+        let needed = match kind {
+            Kind::Secret => vec!["create"],
+            _ => vec!["create", "delete", "get", "list", "patch", "watch"],
+        };
+        let needed = needed.into_iter().map(ToOwned::to_owned).collect();
+        assert_eq!(given, needed, "{}", kind.name());
+    }
+}
