@@ -54,6 +54,8 @@ pub struct Options {
     pub shares: u8,
     /// How many of them rebuild the root key.
     pub threshold: u8,
+    /// How many Keepers run beside those, which no Nexus is told of.
+    pub spare_keepers: u8,
     /// The backing store.
     pub store: Store,
     /// How many Nexus; more than one need a store that they can share.
@@ -71,6 +73,7 @@ impl Default for Options {
         Self {
             shares: 3,
             threshold: 2,
+            spare_keepers: 0,
             store: Store::Sqlite,
             replicas: 1,
             svid_ttl: Duration::from_mins(5),
@@ -91,6 +94,8 @@ pub struct Cluster {
     /// Issues the identities.
     pub authority: Authority,
     options: Options,
+    /// How many Keepers each Nexus knows.
+    known: usize,
     sockets: BTreeMap<String, PathBuf>,
     tracker: TaskTracker,
     stop: CancellationToken,
@@ -124,7 +129,10 @@ impl Cluster {
         let authority = Authority::start(config).await?;
         let log = |name: &str| folder.path().join(format!("{name}.log"));
         let idle = |name, log| Program { name, args: Vec::new(), env: Vec::new(), log };
-        let count = if options.store == Store::Memory { 0 } else { options.shares };
+        let count = match options.store {
+            Store::Memory => 0,
+            _ => options.shares + options.spare_keepers,
+        };
         let keepers = (0..count)
             .map(|i| Server::new(idle("keeper", log(&format!("keeper-{i}")))))
             .collect::<anyhow::Result<_>>()?;
@@ -133,6 +141,7 @@ impl Cluster {
             .map(|i| Server::new(idle("nexus", log(&format!("nexus-{i}")))))
             .collect::<anyhow::Result<_>>()?;
         let mut cluster = Self {
+            known: options.shares.into(),
             keepers,
             nexus,
             others,
@@ -245,8 +254,15 @@ impl Cluster {
 
     /// The Keepers' URLs as Nexus knows them.
     pub fn keeper_peers(&self) -> String {
-        let urls = self.keepers.iter().map(|keeper| format!("https://localhost:{}", keeper.port));
+        let known = self.keepers.iter().take(self.known);
+        let urls = known.map(|keeper| format!("https://localhost:{}", keeper.port));
         urls.collect::<Vec<_>>().join(",")
+    }
+
+    /// How many Keepers each Nexus knows from its next start on.
+    pub fn tell_of_keepers(&mut self, count: usize) -> anyhow::Result<()> {
+        self.known = count;
+        self.configure()
     }
 
     /// Runs the `spike` command under an identity.
@@ -288,6 +304,8 @@ impl Cluster {
         ] {
             self.add_identity(name, &format!("{}{instance}", role.id(TRUST_DOMAIN))).await?;
         }
+        // One operator serves all instances.
+        self.add_identity("operator", &Role::Operator.id(TRUST_DOMAIN)).await?;
         let keeper = Role::Keeper.id(TRUST_DOMAIN);
         self.add_identity("keeper", &keeper).await?;
         for ordinal in 0..self.keepers.len() {
