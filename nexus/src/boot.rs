@@ -268,6 +268,11 @@ impl Boot {
         self.site.board.of(&self.site.keepers)
     }
 
+    /// True unless it is known that what is in force has no shard for that Keeper.
+    pub(crate) fn has_part(&self, keeper: ShareIndex) -> bool {
+        self.site.keys.open().is_none_or(|open| open.ring.current().quorum.has(keeper))
+    }
+
     /// What the store lost or replaced under this Nexus, as the last round saw it.
     pub(crate) fn trouble(&self) -> Option<Reason> {
         self.site.trouble.now()

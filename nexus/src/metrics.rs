@@ -128,7 +128,7 @@ impl Collector for Keepers {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let help = "1 for a Keeper that answers and holds its shard of the current set";
         let mut family = encoder.encode_descriptor(KEEPER_UP, help, None, MetricType::Gauge)?;
-        for keeper in self.0.keepers() {
+        for keeper in self.0.keepers().into_iter().filter(|keeper| self.0.has_part(keeper.index)) {
             let up = ConstGauge::new(i64::from(keeper.reachable && keeper.current));
             up.encode(family.encode_family(&[("index", keeper.index.to_string())])?)?;
         }

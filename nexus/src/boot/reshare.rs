@@ -100,6 +100,9 @@ fn wanted(unsealed: &Unsealed, wish: Wish, keepers: usize) -> Result<Option<KeyR
         Err(SealError::Unsettled) => {
             Err(BootError::Unsettled(Wish::of(ring.current()).to_string()))
         }
+        Err(error @ SealError::OtherRoot(_)) => {
+            Err(Reason::new("rotation_under_way", error.to_string()).into())
+        }
         Err(error) => Err(Reason::new("ring_forged", error.to_string()).into()),
     }
 }

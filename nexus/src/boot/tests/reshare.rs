@@ -12,7 +12,9 @@ use tokio::time::timeout;
 
 use super::{
     super::{
-        BootError, recovery, rehydrate,
+        BootError,
+        bootstrap::{self, Outcome},
+        recovery, rehydrate,
         reshare::{Turn, Wish, advance, ensure, is_under_way},
         site::Site,
         start,
@@ -308,6 +310,19 @@ async fn recovery_shards_taken_before_a_re_share_restore_after_it() {
     rehydrate::round(&site).await.expect("a round");
     assert_settled(&world, &ring(&site), wish(2, 5, 3));
     world.nexus().await;
+}
+
+#[tokio::test]
+async fn a_bootstrap_that_runs_again_finds_its_root_key_at_every_step() {
+    let world = five_keepers().await;
+    let site = world.nexus().await;
+    committed(&site, wish(2, 5, 3)).await;
+    let bootstrapped = world.healthy();
+    let again = bootstrap::run(&bootstrapped, &mut StdRng::seed_from_u64(9)).await;
+    assert_eq!(again, Ok(Outcome::Present));
+    rehydrate::round(&site).await.expect("a round");
+    assert_eq!(world.bootstrap(10).await, Ok(Outcome::Present));
+    assert_settled(&world, &ring(&site), wish(2, 5, 3));
 }
 
 /// A store from before the re-share names only shards that nobody holds any more.

@@ -119,6 +119,26 @@ async fn a_keeper_that_loses_its_memory_at_any_step_is_filled_again() {
     }
 }
 
+/// It keeps its memory, and nobody reaches it until the Nexus has died.
+#[tokio::test]
+async fn a_keeper_that_is_away_holds_up_the_commit_and_never_the_old_epoch() {
+    for direction in 0..2 {
+        for step in 0..steps(direction).await {
+            let (world, wish) = worlds().await.into_iter().nth(direction).expect("there are two");
+            let away = step % 3;
+            let process = Process::new(step as u64, usize::MAX);
+            let site = world.nexus_as(&process).await;
+            let keeper: Arc<Memory> = world.keepers[away].clone();
+            process.surprised_in(step, move || keeper.down.store(true, Ordering::Relaxed));
+            process.dies_in(step + 40);
+            process.run(carry_out(&site, wish)).await;
+            world.down(away, false);
+            assert_whole(&world, &[]);
+            assert_it_goes_on(&world, wish).await;
+        }
+    }
+}
+
 /// The worst of both: the Nexus dies just when a Keeper has lost its memory.
 #[tokio::test]
 async fn a_keeper_and_the_nexus_lost_at_once_are_one_loss_of_a_threshold() {
@@ -226,20 +246,34 @@ async fn go_on_from(site: &Site, state: usize) {
     }
 }
 
-/// How a Nexus fares: which order it takes, at which step it dies, and which Keeper it takes along.
-fn fates() -> impl Strategy<Value = Vec<(u64, usize)>> {
-    let dies = prop_oneof![Just(usize::MAX), 0usize..120];
-    proptest::collection::vec((any::<u64>(), dies), 3)
+/// How a Nexus fares: which order it takes, at which step it dies, and at which one it sees a Keeper
+/// lose its memory.
+#[derive(Clone, Copy, Debug)]
+struct Fate {
+    seed: u64,
+    dies: usize,
+    loses: Option<usize>,
 }
 
-async fn race(world: &World, fates: &[(u64, usize)], wish: Wish) {
+fn fates() -> impl Strategy<Value = Vec<Fate>> {
+    let dies = prop_oneof![Just(usize::MAX), 0usize..120];
+    let fate = (any::<u64>(), dies, prop::option::of(0usize..120));
+    proptest::collection::vec(fate.prop_map(|(seed, dies, loses)| Fate { seed, dies, loses }), 3)
+}
+
+/// At most one Keeper is lost in it, however often.
+async fn race(world: &World, fates: &[Fate], lost: usize, wish: Wish) {
     let mut racing = Vec::new();
-    for (seed, _) in fates {
-        let process = Process::new(*seed, usize::MAX);
-        racing.push((world.nexus_as(&process).await, process));
+    for fate in fates {
+        let process = Process::new(fate.seed, usize::MAX);
+        racing.push((world.nexus_as(&process).await, process, *fate));
     }
-    let races = racing.iter().zip(fates).map(async |((site, process), (_, dies))| {
-        process.dies_in(*dies);
+    let races = racing.iter().map(async |(site, process, fate)| {
+        process.dies_in(fate.dies);
+        if let Some(step) = fate.loses {
+            let keeper: Arc<Memory> = world.keepers[lost].clone();
+            process.surprised_in(step, move || keeper.restart());
+        }
         process.run(carry_out(site, wish)).await
     });
     in_time(async { drop(join_all(races).await) }).await;
@@ -256,12 +290,13 @@ proptest! {
     #[test]
     fn of_three_nexus_that_race_and_die_the_rest_brings_it_to_its_end(
         fates in fates(),
+        lost in 0usize..5,
         direction in 0usize..2,
     ) {
         run(async {
             let (world, wish) = worlds().await.into_iter().nth(direction).expect("there are two");
-            race(&world, &fates, wish).await;
-            assert_whole(&world, &[]);
+            race(&world, &fates, lost, wish).await;
+            assert_whole(&world, &[lost]);
             assert_it_goes_on(&world, wish).await;
         });
     }

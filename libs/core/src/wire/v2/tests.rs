@@ -82,6 +82,52 @@ fn a_shard_is_never_shown() {
 }
 
 #[test]
+fn a_key_ring_is_written_as_documented() {
+    let set = |keepers| keys::KeySet {
+        epoch: 3,
+        attempt: 1,
+        generation: 7,
+        set_id: SetId([0x22; 16]),
+        shares: 2,
+        threshold: 2,
+        keepers,
+    };
+    let holder = |index, holds| keys::Holder { index: index_of(index), holds };
+    let ring = keys::KeysResponse {
+        cluster_id: ClusterId([0x11; 16]),
+        revision: 9,
+        root_epoch: 1,
+        current: set(vec![holder(1, Some(SetRole::Current)), holder(2, None)]),
+        pending: None,
+        previous: Some(set(Vec::new())),
+        audit_keys: vec![keys::AuditKey { key: "4:00".to_owned(), active: true }],
+    };
+    let side = json!({
+        "epoch": 3, "attempt": 1, "generation": 7, "setId": "22".repeat(16),
+        "shares": 2, "threshold": 2, "keepers": [],
+    });
+    let mut written = side.clone();
+    written["clusterId"] = json!("11".repeat(16));
+    written["revision"] = json!(9);
+    written["rootEpoch"] = json!(1);
+    written["keepers"] = json!([{ "index": 1, "holds": "current" }, { "index": 2 }]);
+    written["previous"] = side;
+    written["auditKeys"] = json!([{ "key": "4:00", "active": true }]);
+    assert_eq!(serde_json::to_value(&ring).expect("JSON"), written);
+    assert_eq!(serde_json::from_value::<keys::KeysResponse>(written).expect("a ring"), ring);
+    let lacking: Vec<_> = ring.current.lacking(SetRole::Current).collect();
+    assert_eq!(lacking, [index_of(2)]);
+
+    let wish = keys::EnsureRequest { generation: 2, shares: 5, threshold: 3 };
+    let written = json!({ "generation": 2, "shares": 5, "threshold": 3 });
+    assert_eq!(serde_json::to_value(wish).expect("JSON"), written);
+}
+
+fn index_of(index: u8) -> ShareIndex {
+    ShareIndex::new(index).expect("not zero")
+}
+
+#[test]
 fn a_witness_rises_by_component() {
     let (a, b) = (Witness { ring: 1, policies: 9 }, Witness { ring: 5, policies: 2 });
     assert_eq!(a.max(b), Witness { ring: 5, policies: 9 });
