@@ -2,7 +2,12 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{bootstrap, config::Config, serve};
+use crate::{
+    bootstrap,
+    config::{self, Config},
+    schema::{self, SchemaCommand},
+    serve,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -13,6 +18,11 @@ Examples:
     export SPIKE_NEXUS_STORE_URL=sqlite:///var/lib/spike/spike.db
     export SPIKE_NEXUS_KEEPER_PEERS=https://k-1:8443,https://k-2:8443,https://k-3:8443
     nexus --check-config && nexus bootstrap && nexus
+
+  A store that several Nexus share (nexus store schema --help says who makes it):
+    export SPIKE_NEXUS_STORE_URL=postgres://spike_nexus@db-1,db-2/spike
+    export SPIKE_NEXUS_STORE_PASSWORD_FILE=/run/secrets/password
+    export SPIKE_NEXUS_STORE_CA_FILE=/run/secrets/ca.pem
 
 Every setting is an environment variable; docs/configuration.md lists them.";
 
@@ -27,7 +37,7 @@ pub struct Args {
     command: Option<Command>,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 enum Command {
     /// Serve the API (what happens without a subcommand)
     Serve {
@@ -37,23 +47,46 @@ enum Command {
     },
     /// Make the root key and give its shards to the Keepers, exactly once per cluster
     Bootstrap,
+    /// Look after the store
+    #[command(subcommand)]
+    Store(StoreCommand),
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum StoreCommand {
+    /// Bring a database to what this version needs
+    #[command(subcommand)]
+    Schema(SchemaCommand),
 }
 
 impl Args {
     /// Does what the command line says.
     pub async fn run(self) -> anyhow::Result<()> {
         spike_identity::install_crypto();
-        let config = Config::from_process()?;
-        if self.check_config {
-            announce(&config);
-            return Ok(());
-        }
-        match self.command {
-            Some(Command::Bootstrap) => bootstrap::run(config).await,
-            Some(Command::Serve { bootstrap }) => Box::pin(serve::run(config, bootstrap)).await,
-            None => Box::pin(serve::run(config, false)).await,
+        let check = self.check_config;
+        match self.command.unwrap_or(Command::Serve { bootstrap: false }) {
+            Command::Store(StoreCommand::Schema(command)) => {
+                schema::run(command, config::store_from_process()?).await
+            }
+            Command::Serve { bootstrap } => match configuration(check)? {
+                Some(config) => Box::pin(serve::run(config, bootstrap)).await,
+                None => Ok(()),
+            },
+            Command::Bootstrap => match configuration(check)? {
+                Some(config) => bootstrap::run(config).await,
+                None => Ok(()),
+            },
         }
     }
+}
+
+/// The configuration, unless it was only to be checked.
+fn configuration(check: bool) -> anyhow::Result<Option<Config>> {
+    let config = Config::from_process()?;
+    if check {
+        announce(&config);
+    }
+    Ok((!check).then_some(config))
 }
 
 #[expect(clippy::print_stdout, reason = "the answer to --check-config")]

@@ -16,9 +16,8 @@ use spike_identity::Source;
 use spike_runtime::{ConfigErrors, Env, env::Listen, identity_env, logs};
 use tracing::level_filters::LevelFilter;
 use url::Url;
-use zeroize::Zeroizing;
 
-use crate::{app::Bounds, recipients::Recipients, stores};
+use crate::{app::Bounds, recipients::Recipients, stores::Place};
 
 /// What a replica is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +39,8 @@ pub struct Config {
     pub probes: Listen,
     /// What this replica is for.
     pub mode: Mode,
-    /// Which store. It may hold a credential, so it is never shown.
-    pub store: Zeroizing<String>,
+    /// Which store.
+    pub store: Place,
     /// The Keepers by shard index.
     pub keepers: Vec<Url>,
     /// How a root key is to be split.
@@ -118,6 +117,15 @@ impl Config {
     }
 }
 
+/// The store alone, for what needs nothing else.
+pub(crate) fn store_from_process() -> Result<Place, ConfigErrors> {
+    let mut env = Env::from_process();
+    logs::init(logs::level(&mut env));
+    let (_, place) = store::read(&mut env);
+    env.finish()?;
+    Ok(place)
+}
+
 /// Ten seconds, so that a restarted Keeper is whole again before anyone looks; SPIKE's is five
 /// minutes.
 fn update_interval(env: &mut Env) -> Duration {
@@ -146,7 +154,7 @@ fn bounds(env: &mut Env) -> Bounds {
 /// For `--check-config`: what was understood, without credentials.
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = stores::kind(&self.store);
+        let kind = self.store.kind();
         write!(f, "{:?} mode, {kind} store, listening on {}", self.mode, self.listen)?;
         if self.mode == Mode::Memory {
             return Ok(());

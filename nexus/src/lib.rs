@@ -15,9 +15,10 @@ mod metrics;
 mod nexus;
 mod pulse;
 pub mod recipients;
+mod schema;
 mod serve;
 mod start;
 mod status;
-mod stores;
+pub mod stores;
 
 pub use args::Args;

@@ -12,6 +12,7 @@ use prometheus_client::{
 };
 use spike_audit::Log;
 use spike_runtime::metrics::{Requests, Serving, SvidExpiry};
+use spike_store_postgres::{PoolState, PostgresStore};
 
 use crate::{boot::Boot, keys::Keys, start::Parts};
 
@@ -23,6 +24,8 @@ const KEYS_EPOCH: &str = "spike_keys_epoch";
 const SEALED: &str = "spike_sealed";
 /// 1 for a Keeper that holds its shard, by index.
 const KEEPER_UP: &str = "spike_keeper_up";
+/// The store's connections, by what they are doing.
+const STORE_POOL: &str = "spike_store_pool";
 /// Audit lines that were refused.
 const AUDIT_FAILURES: &str = "spike_audit_failures";
 
@@ -112,6 +115,31 @@ impl Collector for Observed {
         let help = "Audit lines that could not be written";
         let kind = failures.metric_type();
         failures.encode(encoder.encode_descriptor(AUDIT_FAILURES, help, None, kind)?)
+    }
+}
+
+/// Adds `spike_store_pool{state}`.
+pub(crate) fn register_pool(registry: &mut Registry, store: Arc<PostgresStore>) {
+    registry.register_collector(Box::new(Pool(store)));
+}
+
+/// What the store's connections are doing at the scrape.
+#[derive(Debug)]
+struct Pool(Arc<PostgresStore>);
+
+impl Collector for Pool {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let PoolState { idle, busy, opening, stuck } = self.0.pool();
+        let help = "The store's connections, by what they are doing; stuck: the server still works \
+                    on what nobody waits for";
+        let mut family = encoder.encode_descriptor(STORE_POOL, help, None, MetricType::Gauge)?;
+        for (state, connections) in
+            [("idle", idle), ("busy", busy), ("opening", opening), ("stuck", stuck)]
+        {
+            let gauge = ConstGauge::new(i64::from(connections));
+            gauge.encode(family.encode_family(&[("state", state)])?)?;
+        }
+        Ok(())
     }
 }
 

@@ -69,7 +69,19 @@ impl Nexus {
                         gets only its own shard";
             Reason { code: "keeper_identity_shared", message: text.to_owned() }
         });
-        self.boot.advice().into_iter().chain(shared).collect()
+        self.boot.advice().into_iter().chain(shared).chain(self.durability()).collect()
+    }
+
+    /// Warns if a machine that dies takes acknowledged writes with it.
+    fn durability(&self) -> Option<Reason> {
+        let latest = self.pulse.latest();
+        let beat = latest.as_ref().as_ref().ok()?;
+        let degraded = beat.health.durable_on_standby == Some(false);
+        degraded.then(|| {
+            let text = "an acknowledged write is on the disk of one server only: give the store a \
+                        synchronous standby (synchronous_standby_names)";
+            Reason { code: "durability_degraded", message: text.to_owned() }
+        })
     }
 
     /// Everything that keeps this replica from serving, the gravest first.

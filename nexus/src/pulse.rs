@@ -38,15 +38,20 @@ impl Default for Pulse {
 impl Pulse {
     /// Asks the store once.
     pub(crate) async fn feel(&self, store: &dyn Store) {
-        let said = match timeout(PATIENCE, ask(store)).await {
-            Ok(said) => said.map_err(|error| explained(&error)),
-            Err(_) => Err(format!("the store didn't answer within {PATIENCE:?}")),
+        let (said, detail) = match timeout(PATIENCE, ask(store)).await {
+            Ok(Ok(beat)) => (Ok(beat), String::new()),
+            Ok(Err(error)) => (Err(explained(&error)), error.to_string()),
+            Err(_) => {
+                let why = format!("the store didn't answer within {PATIENCE:?}");
+                (Err(why.clone()), why)
+            }
         };
         let before = self.0.swap(Arc::new(said));
         match (before.as_ref(), self.0.load().as_ref()) {
-            (Ok(_), Err(why)) => tracing::error!("{why}"),
+            (Ok(_), Err(_)) => tracing::error!("{detail}"),
+            (Err(_), Err(_)) => tracing::debug!("store health: {detail}"),
             (Err(_), Ok(beat)) => tracing::info!(kind = beat.health.kind, "the store answers"),
-            _ => {}
+            (Ok(_), Ok(_)) => {}
         }
     }
 
@@ -91,7 +96,6 @@ async fn ask(store: &dyn Store) -> Result<Beat, StoreError> {
 
 /// For people who may see neither a host nor a credential: which kind of failure it is.
 fn explained(error: &StoreError) -> String {
-    tracing::debug!("store health: {error}");
     match error {
         StoreError::Unavailable { .. } => "the store can't be reached or takes no writes".into(),
         other => other.to_string(),

@@ -34,11 +34,11 @@ use crate::{
     app::App,
     boot::Boot,
     config::{self, Config, Mode},
-    metrics::{Metrics, StoreMetrics, register_keepers},
+    metrics::{Metrics, StoreMetrics, register_keepers, register_pool},
     nexus::Nexus,
     start::{self, Parts},
     status::status,
-    stores::{self, Measured},
+    stores::Measured,
 };
 
 /// How often forgotten write keys are swept out.
@@ -116,6 +116,9 @@ async fn serve(
     parts.audit.append(started).await.context("no audit")?;
     let mut registry = Registry::default();
     parts.store = Arc::new(Measured::new(parts.store, StoreMetrics::register(&mut registry)));
+    if let Some(postgres) = parts.postgres.clone() {
+        register_pool(&mut registry, postgres);
+    }
     let metrics = Metrics::register(&mut registry, &parts);
     let nexus = assemble(config, &parts, metrics, &ends.draining)?;
 
@@ -180,7 +183,7 @@ pub(crate) fn assemble(
         boot: Arc::new(Boot::new(parts.inputs(config))?),
         roles: config.roles.clone(),
         mode: config.mode,
-        store_kind: stores::kind(&config.store),
+        store_kind: config.store.kind(),
         replica: config.replica.clone(),
         pulse: Arc::default(),
         metrics,

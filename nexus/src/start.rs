@@ -7,6 +7,7 @@ use spike_audit::{AuditError, Log, Sink};
 use spike_core::{Role, Roles};
 use spike_identity::{Identity, Wanted};
 use spike_store::{Store, StoreError};
+use spike_store_postgres::PostgresStore;
 use tokio::time::{Instant, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -15,11 +16,13 @@ use crate::{
     boot::{Inputs, Origin},
     config::{Config, Mode},
     keys::{Keys, Reason},
-    stores,
+    stores::Opened,
 };
 
-/// How long to wait before a store that may come back is opened again.
-const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// How long to wait before a store that may come is opened again: longer each time, since a wrong
+/// password that is tried again and again looks like an attack.
+const STORE_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_STORE_PAUSE: Duration = Duration::from_secs(2);
 
 /// Between two looks at an audit file that another process writes.
 const AUDIT_PAUSE: Duration = Duration::from_millis(250);
@@ -33,6 +36,8 @@ pub(crate) struct Parts {
     pub(crate) identity: Identity,
     /// Open.
     pub(crate) store: Arc<dyn Store>,
+    /// What lies under it, if that has connections to count.
+    pub(crate) postgres: Option<Arc<PostgresStore>>,
     /// Open.
     pub(crate) audit: Log,
     /// Sealed for now.
@@ -74,25 +79,34 @@ pub(crate) async fn parts(
     let identity = Identity::start(config.identity.clone(), wanted, stop.clone(), tracker);
     let identity = identity.await.context("no identity")?;
     tracing::info!(id = %identity.id(), "has an identity");
-    let store = open_store(config, stop).await?;
+    let Opened { store, postgres } = open_store(config, stop).await?;
     let audit = open_audit(sink, config).await.context("no audit")?;
     let reason = Reason { code: "starting", message: "the key ring was not read yet".to_owned() };
     let keys = Keys::sealed(store.clone(), reason);
-    Ok(Parts { identity, store, audit, keys, watermark: Watermark::default() })
+    Ok(Parts { identity, store, postgres, audit, keys, watermark: Watermark::default() })
 }
 
-/// Waits for a store that may come; gives up on one that can't work.
-async fn open_store(config: &Config, stop: &CancellationToken) -> anyhow::Result<Arc<dyn Store>> {
+/// Waits for a store that may come, or for its schema; gives up on one that can't work. Says why it
+/// waits, once for each reason.
+async fn open_store(config: &Config, stop: &CancellationToken) -> anyhow::Result<Opened> {
+    let (mut pause, mut said) = (STORE_PAUSE, String::new());
     loop {
-        match stores::open(&config.store).await {
-            Ok(store) => return Ok(store),
-            Err(StoreError::Unavailable { reason, retryable: true, .. }) => {
-                tracing::warn!("the store can't be opened yet: {reason}");
+        let why = match config.store.open().await {
+            Ok(opened) => return Ok(opened),
+            Err(StoreError::Unavailable { reason, retryable: true, .. }) => reason,
+            // Whoever upgrades us upgrades it too, perhaps a little later.
+            Err(error @ StoreError::Schema { found, supported, .. }) if found < supported => {
+                error.to_string()
             }
             Err(error) => return Err(error).context("no store"),
+        };
+        if why != said {
+            tracing::warn!("waits for the store: {why}");
+            said = why;
         }
-        let slept = stop.run_until_cancelled(sleep(STORE_PAUSE)).await;
+        let slept = stop.run_until_cancelled(sleep(pause)).await;
         ensure!(slept.is_some(), "stopped before the store could be opened");
+        pause = LONGEST_STORE_PAUSE.min(pause * 2);
     }
 }
 

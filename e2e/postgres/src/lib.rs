@@ -11,6 +11,7 @@ mod pooler;
 mod ports;
 mod postmaster;
 mod programs;
+mod script;
 mod server;
 mod standby;
 mod tls;

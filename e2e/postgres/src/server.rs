@@ -44,13 +44,15 @@ pub struct Options {
     pub max_connections: u32,
     /// Where it keeps its files.
     pub disk: Disk,
+    /// Neither the database nor its owner: for whoever makes them.
+    pub bare: bool,
     /// More parameters.
     pub settings: Vec<(&'static str, String)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_connections: 60, disk: Disk::Shared, settings: Vec::new() }
+        Self { max_connections: 60, disk: Disk::Shared, bare: false, settings: Vec::new() }
     }
 }
 
@@ -79,9 +81,11 @@ impl Server {
         server.start_again().await?;
         let password = Self::password(SUPERUSER);
         server.execute_in(SUPERUSER, format!("ALTER ROLE postgres PASSWORD '{password}'")).await?;
-        server.add_role(DATABASE).await?;
-        let database = format!("CREATE DATABASE {DATABASE} OWNER {DATABASE}");
-        server.execute_in(SUPERUSER, database).await?;
+        if !server.options.bare {
+            server.add_role(DATABASE).await?;
+            let database = format!("CREATE DATABASE {DATABASE} OWNER {DATABASE}");
+            server.execute_in(SUPERUSER, database).await?;
+        }
         Ok(server)
     }
 

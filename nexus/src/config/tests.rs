@@ -4,6 +4,7 @@ use spike_audit::{Sink, Sync};
 use spike_runtime::{ConfigErrors, Env};
 
 use super::{Config, Mode};
+use crate::stores::Place;
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
     let owned = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -21,7 +22,7 @@ const PEERS: (&str, &str) =
 fn three_keepers_and_nothing_else_is_spikes_default() {
     let config = read(&[PEERS]).expect("right");
     assert_eq!(config.mode, Mode::Full);
-    assert_eq!(config.store.as_str(), "sqlite:///var/lib/spike/spike.db");
+    assert!(matches!(config.store, Place::Sqlite(path) if path == "/var/lib/spike/spike.db"));
     assert_eq!((config.quorum.shares(), config.quorum.threshold()), (3, 2));
     assert_eq!((config.listen.port(), config.probes.port()), (8553, 8554));
     assert_eq!((config.bounds.max_versions, config.bounds.max_ciphertext), (10, 65_536));
@@ -33,7 +34,7 @@ fn memory_mode_needs_nothing_at_all() {
     for variable in [("SPIKE_NEXUS_BACKEND_STORE", "memory"), ("SPIKE_NEXUS_STORE_URL", "memory:")]
     {
         let config = read(&[variable]).expect("right");
-        assert_eq!((config.mode, config.store.as_str()), (Mode::Memory, "memory:"));
+        assert_eq!((config.mode, config.store.kind()), (Mode::Memory, "memory"));
     }
 }
 
@@ -95,12 +96,57 @@ fn two_variables_that_name_different_stores_are_refused() {
 
 #[test]
 fn a_store_that_there_is_not_is_refused_without_repeating_its_credential() {
-    let url = ("SPIKE_NEXUS_STORE_URL", "postgres://spike:hunter2@db/spike");
+    let url = ("SPIKE_NEXUS_STORE_URL", "mysql://spike:hunter2@db/spike");
     let text = refused(&[PEERS, url]);
     assert!(text.contains("SPIKE_NEXUS_STORE_URL"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
     for odd in ["sqlite://relative.db", "sqlite:///", "memory", "memory:x", "/var/lib/x"] {
         refused(&[PEERS, ("SPIKE_NEXUS_STORE_URL", odd)]);
+    }
+    for planned in ["s3", "plugin"] {
+        let text = refused(&[PEERS, ("SPIKE_NEXUS_BACKEND_STORE", planned)]);
+        assert!(text.contains("this version doesn't have that store"), "{text}");
+    }
+}
+
+const POSTGRES: (&str, &str) = ("SPIKE_NEXUS_STORE_URL", "postgres://spike_nexus@db-1,db-2/spike");
+
+#[test]
+fn a_server_is_named_by_a_url_and_proved_by_files() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let path = file.path().to_str().expect("UTF-8");
+    let files = [("SPIKE_NEXUS_STORE_PASSWORD_FILE", path), ("SPIKE_NEXUS_STORE_CA_FILE", path)];
+    for backend in [None, Some(("SPIKE_NEXUS_BACKEND_STORE", "postgres"))] {
+        let variables: Vec<_> = files.into_iter().chain([PEERS, POSTGRES]).chain(backend).collect();
+        let config = read(&variables).expect("right");
+        assert_eq!((config.mode, config.store.kind()), (Mode::Full, "postgres"));
+    }
+    let both = ("SPIKE_NEXUS_STORE_URL", "postgres://spike_nexus:hunter2@db/spike");
+    let text = refused(&[PEERS, both, files[0]]);
+    assert!(
+        text.contains("SPIKE_NEXUS_STORE_PASSWORD_FILE") && !text.contains("hunter2"),
+        "{text}"
+    );
+    let gone = ("SPIKE_NEXUS_STORE_CA_FILE", "/no/such/file");
+    assert!(refused(&[PEERS, POSTGRES, gone]).contains("SPIKE_NEXUS_STORE_CA_FILE"));
+    assert!(refused(&[PEERS, files[1]]).contains("this store is no server"));
+}
+
+#[test]
+fn a_server_that_is_not_fully_named_is_told_what_is_missing() {
+    let backend = ("SPIKE_NEXUS_BACKEND_STORE", "postgres");
+    let text = refused(&[PEERS, backend]);
+    assert!(text.contains("SPIKE_NEXUS_STORE_URL: not set"), "{text}");
+    let text = refused(&[PEERS, backend, ("SPIKE_NEXUS_STORE_URL", "sqlite:///data/spike.db")]);
+    assert!(text.contains("SPIKE_NEXUS_BACKEND_STORE"), "{text}");
+    for (url, told) in [
+        ("postgres://db/spike", "no user"),
+        ("postgres://spike@db/spike?sslrootcert=/ca.pem", "sslrootcert"),
+        ("postgres://spike@db/spike?sslmode=prefer", "verify-full"),
+    ] {
+        let text = refused(&[PEERS, ("SPIKE_NEXUS_STORE_URL", url)]);
+        assert!(text.contains("SPIKE_NEXUS_STORE_URL") && text.contains(told), "{text}");
+        assert_eq!(text.lines().count(), 2, "one problem: {text}");
     }
 }
 

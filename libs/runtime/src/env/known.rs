@@ -57,6 +57,8 @@ pub(super) const KNOWN: &[&str] = &[
     "SPIKE_KEEPER_PROBE_PORT",
     "SPIKE_NEXUS_PROBE_PORT",
     "SPIKE_NEXUS_SHAMIR_GENERATION",
+    "SPIKE_NEXUS_STORE_CA_FILE",
+    "SPIKE_NEXUS_STORE_PASSWORD_FILE",
     "SPIKE_NEXUS_STORE_URL",
     "SPIKE_NEXUS_STORE_URL_FILE",
     "SPIKE_REQUIRE_MLOCK",
@@ -66,12 +68,7 @@ pub(super) const KNOWN: &[&str] = &[
 ];
 
 /// Names that SPIKE or a later version gives a meaning: right, but without effect here.
-const PLANNED: &[&str] = &[
-    "SPIKE_NEXUS_STORE_CA_FILE",
-    "SPIKE_NEXUS_STORE_PASSWORD",
-    "SPIKE_NEXUS_STORE_PASSWORD_FILE",
-    "SPIKE_TRUST_ROOT",
-];
+const PLANNED: &[&str] = &["SPIKE_NEXUS_STORE_PASSWORD", "SPIKE_TRUST_ROOT"];
 
 /// A `SPIKE_*` variable that nothing reads.
 #[derive(Clone, Debug, PartialEq, Eq)]

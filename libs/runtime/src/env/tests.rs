@@ -94,7 +94,7 @@ fn an_unknown_variable_is_named_with_the_one_it_resembles() {
         ("SPIKE_NEXUS_SHAMIR_TRESHOLD", "2"),
         ("SPIKE_COLOUR_OF_THE_SKY", "blue"),
         ("SPIKE_NEXUS_SHAMIR_SHARES", "3"),
-        ("SPIKE_NEXUS_STORE_CA_FILE", "/ca.pem"),
+        ("SPIKE_TRUST_ROOT", "spike.ist"),
         ("PATH", "/bin"),
     ]);
     let told: Vec<_> = env.unknown().iter().map(ToString::to_string).collect();
@@ -103,7 +103,7 @@ fn an_unknown_variable_is_named_with_the_one_it_resembles() {
         [
             "nothing reads SPIKE_COLOUR_OF_THE_SKY",
             "nothing reads SPIKE_NEXUS_SHAMIR_TRESHOLD; did you mean SPIKE_NEXUS_SHAMIR_THRESHOLD?",
-            "SPIKE_NEXUS_STORE_CA_FILE has no effect in this version",
+            "SPIKE_TRUST_ROOT has no effect in this version",
         ]
     );
 }

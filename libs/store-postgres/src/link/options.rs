@@ -16,7 +16,7 @@ const MOST_HOSTS: usize = 8;
 const CONNECTIONS: u32 = 12;
 
 /// At least one to write and one to read; more than a server with its defaults has is a mistake.
-const CONNECTIONS_RANGE: std::ops::RangeInclusive<u32> = 2..=90;
+const CONNECTIONS_RANGE: std::ops::RangeInclusive<u32> = 2..=500;
 
 /// Where the store is and how it is reached.
 #[derive(Clone)]
