@@ -30,9 +30,17 @@ test: setup-test ## Run every test, with real processes on loopback
 
 .PHONY: e2e
 e2e: setup-e2e ## Run the tests that need Kubernetes, on clusters that they start
-	@scripts/tools.sh api
+	@scripts/tools.sh cluster helm
 	@cargo build --workspace --bins --locked
 	@cargo test --workspace --locked --test 'kubernetes_*' -- --ignored
+	@$(BIN)/spike-kubernetes run -- \
+		cargo test --workspace --locked --test 'cluster_*' -- --ignored --test-threads=1
+
+.PHONY: cluster
+cluster: setup-e2e ## Start a Kubernetes on this machine and a shell in which kubectl reaches it
+	@scripts/tools.sh cluster
+	@cargo build --workspace --bins --locked
+	@$(BIN)/spike-kubernetes run
 
 .PHONY: lint
 lint: setup $(TOOLS)/bin/cargo-deny ## Check form: rustfmt, clippy, sizes, layers, dependencies

@@ -40,9 +40,9 @@ build() {
 }
 
 case ${1-} in
-api) set -- "${api[@]}" ;;
-cluster) set -- "${cluster[@]}" ;;
-'') echo "usage: tools.sh api | cluster | PROGRAM..." >&2 && exit 2 ;;
+api) set -- "${api[@]}" "${@:2}" ;;
+cluster) set -- "${cluster[@]}" "${@:2}" ;;
+'') echo "usage: tools.sh [api | cluster] PROGRAM..." >&2 && exit 2 ;;
 esac
 if ! command -v go >/dev/null; then
     echo "missing: Go 1.25.5 or newer, to build Kubernetes; see https://go.dev/dl" >&2

@@ -6,10 +6,10 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tokio::{process::Command, select, signal};
 
-use crate::{cluster::Cluster, image, remote};
+use crate::{cluster::Cluster, image, namespace, remote};
 
-/// The image that the tests run: `SPIKE_E2E_IMAGE` names another.
-pub const IMAGE: &str = "localhost/spike:e2e";
+/// The image, by the name under which it is published: what installs Spike finds it in the cluster.
+pub const IMAGE: &str = concat!("ghcr.io/spike-rs/spike:", env!("CARGO_PKG_VERSION"));
 
 /// A Kubernetes of namespaces on this machine, for tests and for looking around.
 #[derive(Debug, Parser)]
@@ -21,7 +21,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Start a cluster with Spike's image, run a command with KUBECONFIG set, stop the cluster
+    /// Start a cluster that has Spike's image, run a command with KUBECONFIG set, stop the cluster
     Run {
         /// How many nodes
         #[arg(long, default_value_t = 2)]
@@ -64,6 +64,7 @@ async fn run(nodes: u8, command: &[String]) -> anyhow::Result<ExitCode> {
     let mut child = Command::new(words.next().unwrap_or(&shell))
         .args(words)
         .env("KUBECONFIG", cluster.kubeconfig())
+        .env(namespace::KUBECONFIG, cluster.kubeconfig())
         .env(remote::FOLDER, cluster.folder())
         .env("PATH", with_kubectl(Cluster::kubectl_folder()?)?)
         .kill_on_drop(true)

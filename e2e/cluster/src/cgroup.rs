@@ -31,10 +31,19 @@ pub(crate) fn create(run: &str, node: &str) -> anyhow::Result<String> {
     Ok(format!("/{PARENT}/{run}/{node}"))
 }
 
-/// Removes a run's cgroups. What still has processes stays: the next run tries again.
-pub(crate) fn remove(run: &str) {
-    for hierarchy in hierarchies().unwrap_or_default() {
-        remove_tree(&hierarchy.join(PARENT).join(run));
+/// Removes the cgroups of runs that aren't alive. What still has processes stays: the next run tries
+/// again.
+pub(crate) fn sweep(alive: impl Fn(&str) -> bool) {
+    // Of all: runc makes some in the hierarchy of version 2 that lies beside those of version 1.
+    for hierarchy in fs::read_dir(HIERARCHIES).into_iter().flatten().flatten() {
+        let parent = hierarchy.path().join(PARENT);
+        for run in fs::read_dir(&parent).into_iter().flatten().flatten() {
+            if run.path().is_dir() && !alive(&run.file_name().to_string_lossy()) {
+                remove_tree(&run.path());
+            }
+        }
+        // It stays while other runs are in it.
+        let _ = fs::remove_dir(parent);
     }
 }
 

@@ -110,7 +110,8 @@ impl Cluster {
         for process in &mut self.processes {
             process.stop().await?;
         }
-        cgroup::remove(&self.folder.name());
+        let own = self.folder.name();
+        cgroup::sweep(|run| run != own);
         Ok(())
     }
 

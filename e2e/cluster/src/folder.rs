@@ -29,6 +29,7 @@ impl Folder {
         let sweeping = File::create(parent.join("lock"))?;
         sweeping.lock()?;
         sweep(&parent)?;
+        cgroup::sweep(|run| parent.join(run).exists());
         let folder = TempDir::with_prefix_in(format!("{prefix}-"), &parent)?;
         let lock = File::create(folder.path().join("lock"))?;
         lock.lock()?;
@@ -53,10 +54,7 @@ fn sweep(parent: &Path) -> anyhow::Result<()> {
         let Ok(lock) = File::open(path.join("lock")) else { continue };
         match lock.try_lock() {
             // What can't be removed now stays for the next run.
-            Ok(()) => {
-                cgroup::remove(&path.file_name().unwrap_or_default().to_string_lossy());
-                let _ = fs::remove_dir_all(&path);
-            }
+            Ok(()) => drop(fs::remove_dir_all(&path)),
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }

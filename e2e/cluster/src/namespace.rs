@@ -1,0 +1,87 @@
+//! What a test on a cluster works in: a namespace of its own, in the cluster that
+//! `SPIKE_E2E_KUBECONFIG` names. `spike-kubernetes run` sets it, and so does `scripts/kind.sh`.
+
+use std::{env, path::PathBuf, process::Stdio};
+
+use anyhow::{Context, ensure};
+use k8s_openapi::api::core::v1::Namespace as Resource;
+use kube::{
+    Api as Resources, Client, ResourceExt,
+    api::{DeleteParams, PostParams},
+};
+use serde_json::{from_value, json};
+use tokio::{io::AsyncWriteExt, process::Command};
+
+use crate::api::config;
+
+/// Names the cluster. Not `KUBECONFIG`: a person's own cluster is no place for tests.
+pub(crate) const KUBECONFIG: &str = "SPIKE_E2E_KUBECONFIG";
+
+/// A namespace that takes only pods of the restricted profile.
+pub struct Namespace {
+    /// Its name.
+    pub name: String,
+    client: Client,
+    kubeconfig: PathBuf,
+}
+
+impl Namespace {
+    /// Creates one whose name begins with `prefix`, and waits until pods can be made in it.
+    pub async fn create(prefix: &str) -> anyhow::Result<Self> {
+        let kubeconfig = env::var_os(KUBECONFIG).map(PathBuf::from);
+        let kubeconfig = kubeconfig.with_context(|| format!("{KUBECONFIG} is not set"))?;
+        let client = Client::try_from(config(&kubeconfig).await?)?;
+        let wanted: Resource = from_value(json!({ "metadata": {
+            "generateName": format!("{prefix}-"),
+            "labels": { "pod-security.kubernetes.io/enforce": "restricted" },
+        }}))?;
+        let namespaces = Resources::<Resource>::all(client.clone());
+        let name = namespaces.create(&PostParams::default(), &wanted).await?.name_any();
+        let namespace = Self { name, client, kubeconfig };
+        namespace.kubectl(&["wait", "--for=create", "serviceaccount/default"]).await?;
+        Ok(namespace)
+    }
+
+    /// A client of the cluster's administrator.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Applies a manifest of YAML or JSON.
+    pub async fn apply(&self, manifest: &str) -> anyhow::Result<()> {
+        self.run(&["apply", "--server-side", "--filename=-"], manifest).await.map(drop)
+    }
+
+    /// Runs kubectl in the namespace; what it prints.
+    pub async fn kubectl(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        self.run(arguments, "").await
+    }
+
+    /// Deletes it. A namespace of a test that failed stays, to be looked at.
+    pub async fn delete(self) -> anyhow::Result<()> {
+        let namespaces = Resources::<Resource>::all(self.client);
+        namespaces.delete(&self.name, &DeleteParams::default()).await?;
+        Ok(())
+    }
+
+    async fn run(&self, arguments: &[&str], input: &str) -> anyhow::Result<String> {
+        let mut kubectl = Command::new("kubectl")
+            .arg("--kubeconfig")
+            .arg(&self.kubeconfig)
+            .args(["--namespace", &self.name])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("run kubectl")?;
+        let mut stdin = kubectl.stdin.take().context("its input is piped")?;
+        stdin.write_all(input.as_bytes()).await?;
+        drop(stdin);
+        let out = kubectl.wait_with_output().await?;
+        let error = String::from_utf8_lossy(&out.stderr);
+        ensure!(out.status.success(), "kubectl {}: {}", arguments.join(" "), error.trim());
+        Ok(String::from_utf8_lossy(&out.stdout).into_owned())
+    }
+}

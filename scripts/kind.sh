@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# kind.sh [COMMAND...]: makes a kind cluster, gives it Spike's image from the Dockerfile, runs the command
+# (else the tests that need nodes) with SPIKE_E2E_KUBECONFIG set, and deletes the cluster.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+for program in docker kind kubectl; do
+    command -v "$program" >/dev/null || { echo "missing: $program" >&2 && exit 1; }
+done
+name=spike-e2e
+image=ghcr.io/spike-rs/spike:$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n1)
+scratch=$(mktemp -d)
+trap 'kind delete cluster --name "$name"; rm -rf "$scratch"' EXIT
+
+echo "Building $image"
+docker build --quiet --tag "$image" .
+kind create cluster --name "$name" --config e2e/kind.yaml --kubeconfig "$scratch/kubeconfig" --wait 120s
+kind load docker-image "$image" --name "$name"
+export KUBECONFIG=$scratch/kubeconfig SPIKE_E2E_KUBECONFIG=$scratch/kubeconfig
+if (($#)); then
+    "$@"
+else
+    cargo test --workspace --locked --test 'cluster_*' -- --ignored --test-threads=1
+fi
