@@ -58,7 +58,7 @@ pub struct PodOverrides {
     #[schemars(length(max = 32))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tolerations: Vec<Toleration>,
-    /// The priority class.
+    /// The priority class; it goes before `spec.keeper.priorityClassName`.
     #[schemars(length(min = 1, max = 253))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority_class_name: Option<String>,

@@ -24,7 +24,7 @@ pub struct Postgres {
     #[schemars(range(min = 1, max = 65535))]
     #[serde(default = "port")]
     pub port: i32,
-    /// The database.
+    /// The database. Left out: `app`, as `CloudNativePG` calls its own.
     #[schemars(length(min = 1, max = 63))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
@@ -134,8 +134,8 @@ fn password() -> String {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pool {
-    /// How many; all are opened at start.
-    #[schemars(range(min = 2, max = 500))]
+    /// How many; all are opened at start. Left out: 12.
+    #[schemars(range(min = 2, max = 90))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<i32>,
 }

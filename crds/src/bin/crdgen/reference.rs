@@ -59,18 +59,13 @@ impl Page {
 
     fn table(&mut self, path: &str, schema: &Value) {
         let fields = properties(schema);
-        if fields.is_empty() {
-            self.text.push_str("It has no fields.\n\n");
-            return;
-        }
         self.text.push_str("| field | type | default | meaning |\n| --- | --- | --- | --- |\n");
         let required = schema["required"].as_array().cloned().unwrap_or_default();
         for (name, field) in fields {
             let inner = format!("{path}.{name}");
             let default = match &field["default"] {
                 Value::Null if required.iter().any(|one| one == name) => "*required*".to_owned(),
-                Value::Null => String::new(),
-                Value::Object(_) => "see below".to_owned(),
+                Value::Null | Value::Object(_) => String::new(),
                 Value::String(text) => format!("`{text}`"),
                 other => format!("`{other}`"),
             };
@@ -129,16 +124,37 @@ fn kind(path: &str, field: &Value) -> String {
         return "quantity".to_owned();
     }
     match field["type"].as_str().unwrap_or_default() {
-        "array" => format!("list of {}", kind(path, &field["items"])),
-        "object" if field["additionalProperties"].is_object() => "map of strings".to_owned(),
-        "object" if field["x-kubernetes-preserve-unknown-fields"] == true => {
-            "object, as Kubernetes has it".to_owned()
-        }
-        "object" => "object".to_owned(),
+        "array" => list(path, field),
+        "object" => object(path, field),
         "integer" => format!("integer{}", range(field)),
         "string" => text(field),
         other => other.to_owned(),
     }
+}
+
+fn list(path: &str, field: &Value) -> String {
+    let most =
+        field["maxItems"].as_u64().map(|most| format!("at most {most} ")).unwrap_or_default();
+    let one = kind(&format!("{path}[]"), &field["items"]);
+    let many = one.replacen("string", "strings", 1).replacen("[object]", "[objects]", 1);
+    format!("list of {most}{many}")
+}
+
+/// An object, with the way to its own table.
+fn object(path: &str, field: &Value) -> String {
+    if field["additionalProperties"].is_object() {
+        return "map of strings".to_owned();
+    }
+    if field["x-kubernetes-preserve-unknown-fields"] == true {
+        return "object, as Kubernetes has it".to_owned();
+    }
+    if !field["properties"].is_object() {
+        return "`{}`".to_owned();
+    }
+    // As GitHub makes anchors of headings.
+    let letters = path.chars().filter(char::is_ascii_alphanumeric);
+    let anchor: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
+    format!("[object](#{anchor})")
 }
 
 fn range(field: &Value) -> String {
@@ -162,7 +178,7 @@ fn text(field: &Value) -> String {
     let most = field["maxLength"].as_u64();
     match (field["pattern"].as_str(), most) {
         (Some(pattern), _) => format!("string `{}`", pattern.replace('|', "\\|")),
-        (None, Some(most)) => format!("string of at most {most}"),
+        (None, Some(most)) => format!("string of at most {most} characters"),
         (None, None) => "string".to_owned(),
     }
 }
