@@ -194,3 +194,6 @@ fn foreign(look: &PgRow) -> Result<StoreError> {
         "the database {database} has a schema named spike that isn't ours: name another database"
     )))
 }
+
+#[cfg(test)]
+mod tests;

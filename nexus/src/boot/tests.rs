@@ -1,5 +1,6 @@
 //! The boot against Keepers and a store in memory, which crash, hang and lie on demand.
 
+mod administrator;
 mod bootstrap;
 mod drill;
 mod escrow;

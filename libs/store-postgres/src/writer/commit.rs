@@ -14,15 +14,18 @@
 //!   newer than the snapshot, and compares its revision.
 //! - *Key.* One that is in the snapshot keeps its batch out. One that came since makes the insert
 //!   fail and the whole group with it, which is done again on another snapshot.
-//! - *Order.* Heads are locked by path, then keys by scope. `head` is sorted or hashed by whoever
-//!   reads it, so that the last head comes before the first key. Two groups can't wait for each other.
+//! - *Order.* Heads are locked by path, then keys by scope. Whoever reads `head` or `done` hashes or
+//!   sorts all of it, so that the last head comes before the first key. Two groups can't wait for each
+//!   other in a circle.
 //! - *Whole or not at all.* A batch of one path is. One of several goes alone, and is rolled back if
-//!   only some of its paths were as expected by the time they were locked.
+//!   not all of its paths were as expected when they were locked.
 
 use std::collections::BTreeMap;
 
 use spike_core::Version;
-use spike_store::{Batch, Call, Commit, Committed, Epochs, Outcome, Result, Seen, outcome};
+use spike_store::{
+    Batch, Call, Commit, Committed, Epochs, HeadRow, Outcome, Result, Seen, WriteKey, outcome,
+};
 use sqlx::{
     PgConnection, Postgres,
     postgres::{PgArguments, PgRow},
@@ -56,11 +59,13 @@ pub(super) async fn whole(mut lent: Lent, call: &Call, batch: &Batch) -> Result<
     let row = timeout_at(call.deadline, commit(&mut lent, &[(call, batch)])).await;
     let done = Done::of(lent.step(row)?.as_ref());
     match done {
-        Ok(done) if done.numbers.is_empty() => roll_back(lent, call).await.map(|()| done),
-        Ok(done) => {
+        Ok(done) if done.numbers.len() == batch.commits.len() => {
             let ended =
                 timeout_at(call.deadline, sqlx::raw_sql("COMMIT").execute(&mut *lent)).await;
             lent.committed(ended).map(|_| done)
+        }
+        Ok(done) => {
+            roll_back(lent, call).await.map(|()| Done { epochs: done.epochs, numbers: Vec::new() })
         }
         Err(error) => roll_back(lent, call).await.and(Err(error)),
     }
@@ -70,7 +75,7 @@ pub(super) async fn whole(mut lent: Lent, call: &Call, batch: &Batch) -> Result<
 #[derive(Debug)]
 pub(super) struct Done {
     epochs: Epochs,
-    /// Of the batches that happened, counted from 1.
+    /// Of the rows that happened, counted from 1: one for each batch, if none has several paths.
     numbers: Vec<i64>,
 }
 
@@ -94,64 +99,71 @@ fn committed(batch: &Batch) -> Vec<Committed> {
     heads.map(|head| Committed { revision: head.revision, current: head.current }).collect()
 }
 
-fn statement<'g>(group: &[(&'g Call, &'g Batch)]) -> Query<'g, Postgres, PgArguments> {
-    let guard = group.first().and_then(|(call, _)| call.guard);
-    let schema = i32::try_from(SCHEMA).unwrap_or(i32::MAX);
-    let query = sqlx::query(COMMIT)
-        .bind(guard.map(|guard| rows::number(guard.generation.counter)))
-        .bind(guard.map(|guard| guard.generation.tag.to_vec()))
-        .bind(guard.map(|guard| rows::number(guard.ring.0)))
-        .bind(schema);
-    let query = keys(query, group);
-    let numbered = (1_i64..).zip(group);
-    let commits: Vec<_> = numbered
-        .flat_map(|(number, (_, batch))| batch.commits.iter().map(move |commit| (number, commit)))
-        .collect();
-    records(heads(query, &commits), &commits)
+/// A batch's key and one of its paths. A key alone has a row too, and each key has one only.
+type Row<'g> = (Option<(&'g Call, &'g Batch, &'g WriteKey)>, Option<&'g Commit>);
+
+fn rows_of<'g>(group: &[(&'g Call, &'g Batch)]) -> Vec<Row<'g>> {
+    let of_batch = |(call, batch): &(&'g Call, &'g Batch)| {
+        let (call, batch) = (*call, *batch);
+        let key = batch.key.as_ref().map(|key| (call, batch, key));
+        let rest = batch.commits.iter().skip(1).map(|commit| (None, Some(commit)));
+        std::iter::once((key, batch.commits.first())).chain(rest)
+    };
+    group.iter().flat_map(of_batch).collect()
 }
 
 type Statement<'g> = Query<'g, Postgres, PgArguments>;
 
-fn keys<'g>(query: Statement<'g>, group: &[(&'g Call, &'g Batch)]) -> Statement<'g> {
-    let keys = || group.iter().map(|(_, batch)| batch.key.as_ref());
-    let outcomes = group.iter().map(|(_, batch)| outcome::encode(&committed(batch)));
-    query
-        .bind(keys().map(|key| key.map(|key| key.scope.to_vec())).collect::<Vec<_>>())
-        .bind(keys().map(|key| key.map(|key| key.digest.to_vec())).collect::<Vec<_>>())
-        .bind(group.iter().map(|(call, _)| call.caller.0.to_vec()).collect::<Vec<_>>())
-        .bind(group.iter().map(|(call, _)| call.at.as_millisecond()).collect::<Vec<_>>())
-        .bind(outcomes.collect::<Vec<_>>())
+fn statement<'g>(group: &[(&'g Call, &'g Batch)]) -> Statement<'g> {
+    let guard = group.first().and_then(|(call, _)| call.guard);
+    let query = sqlx::query(COMMIT)
+        .bind(guard.map(|guard| rows::number(guard.generation.counter)))
+        .bind(guard.map(|guard| guard.generation.tag.to_vec()))
+        .bind(guard.map(|guard| rows::number(guard.ring.0)))
+        .bind(i32::try_from(SCHEMA).unwrap_or(i32::MAX));
+    let rows = rows_of(group);
+    let commits: Vec<_> = rows.iter().filter_map(|(_, commit)| *commit).collect();
+    records(heads(keys(query, &rows), &rows), &commits)
 }
 
-fn heads<'g>(query: Statement<'g>, commits: &[(i64, &'g Commit)]) -> Statement<'g> {
-    let heads = || commits.iter().map(|(_, commit)| &commit.head);
+fn keys<'g>(query: Statement<'g>, rows: &[Row<'g>]) -> Statement<'g> {
+    let keys = || rows.iter().map(|(key, _)| *key);
+    let outcome = |(_, batch, _)| outcome::encode(&committed(batch));
     query
-        .bind(commits.iter().map(|(number, _)| *number).collect::<Vec<_>>())
-        .bind(commits.iter().map(|(_, commit)| commit.path.as_str()).collect::<Vec<_>>())
-        .bind(commits.iter().map(|(_, commit)| replaced(commit)).collect::<Vec<_>>())
-        .bind(heads().map(|head| rows::number(head.revision.0)).collect::<Vec<_>>())
-        .bind(heads().map(|head| head.current.map(|at| rows::number(at.get()))).collect::<Vec<_>>())
-        .bind(heads().map(|head| head.bytes.as_ref()).collect::<Vec<_>>())
-        .bind(heads().map(|head| i64::from(head.key)).collect::<Vec<_>>())
-        .bind(heads().map(|head| head.mac.as_slice()).collect::<Vec<_>>())
+        .bind(keys().map(|key| Some(key?.2.scope.as_slice())).collect::<Vec<_>>())
+        .bind(keys().map(|key| Some(key?.2.digest.as_slice())).collect::<Vec<_>>())
+        .bind(keys().map(|key| Some(key?.0.caller.0.as_slice())).collect::<Vec<_>>())
+        .bind(keys().map(|key| Some(key?.0.at.as_millisecond())).collect::<Vec<_>>())
+        .bind(keys().map(|key| key.map(outcome)).collect::<Vec<_>>())
 }
 
-fn records<'g>(query: Statement<'g>, commits: &[(i64, &'g Commit)]) -> Statement<'g> {
-    let of = |commit: &'g Commit| commit.path.as_str();
+fn heads<'g>(query: Statement<'g>, rows: &[Row<'g>]) -> Statement<'g> {
+    let commits = || rows.iter().map(|(_, commit)| *commit);
+    let heads = || commits().map(|commit| Some(&commit?.head));
+    let current = |head: &HeadRow| head.current.map(|version| rows::number(version.get()));
+    query
+        .bind(commits().map(|commit| Some(commit?.path.as_str())).collect::<Vec<_>>())
+        .bind(commits().map(|commit| commit.map(replaced)).collect::<Vec<_>>())
+        .bind(heads().map(|head| Some(rows::number(head?.revision.0))).collect::<Vec<_>>())
+        .bind(heads().map(|head| head.and_then(current)).collect::<Vec<_>>())
+        .bind(heads().map(|head| Some(head?.bytes.as_ref())).collect::<Vec<_>>())
+        .bind(heads().map(|head| Some(i64::from(head?.key))).collect::<Vec<_>>())
+        .bind(heads().map(|head| Some(head?.mac.as_slice())).collect::<Vec<_>>())
+}
+
+fn records<'g>(query: Statement<'g>, commits: &[&'g Commit]) -> Statement<'g> {
     let puts: Vec<_> = commits
         .iter()
-        .flat_map(|(_, commit)| {
-            latest(commit).map(|(version, record)| (of(commit), version, record))
-        })
+        .flat_map(|commit| latest(commit).map(|put| (commit.path.as_str(), put)))
         .collect();
     let drops: Vec<_> = commits
         .iter()
-        .flat_map(|(_, commit)| dropped(commit).map(|version| (of(commit), version)))
+        .flat_map(|commit| dropped(commit).map(|version| (commit.path.as_str(), version)))
         .collect();
     query
-        .bind(puts.iter().map(|(path, ..)| *path).collect::<Vec<_>>())
-        .bind(puts.iter().map(|(_, version, _)| *version).collect::<Vec<_>>())
-        .bind(puts.iter().map(|(.., record)| *record).collect::<Vec<_>>())
+        .bind(puts.iter().map(|(path, _)| *path).collect::<Vec<_>>())
+        .bind(puts.iter().map(|(_, (version, _))| *version).collect::<Vec<_>>())
+        .bind(puts.iter().map(|(_, (_, record))| *record).collect::<Vec<_>>())
         .bind(drops.iter().map(|(path, _)| *path).collect::<Vec<_>>())
         .bind(drops.iter().map(|(_, version)| *version).collect::<Vec<_>>())
 }

@@ -76,7 +76,7 @@ async fn the_audit_says_who_did_what_and_why_it_was_allowed() {
 #[tokio::test]
 async fn a_write_that_was_announced_has_its_outcome_however_often_its_caller_was_denied() {
     let world = World::new().await;
-    let store = Hostile::new(world.memory.clone());
+    let store = Hostile::new(world.kept.clone());
     let (a, b) = (world.over("a", store.clone()).await, world.replica("b").await);
     for _ in 0..=DENIALS_PER_SECOND {
         assert!(matches!(a.put(APP, "t/db", "x").await, Err(Error::Denied)));

@@ -10,15 +10,15 @@ use futures::future::BoxFuture;
 use spike_core::SecretPath;
 use spike_store::{
     Batch, Call, Capabilities, Document, DocumentDrop, DocumentPut, Documents, Epochs, Found,
-    Health, Kind, Listed, Manage, Names, Outcome, Page, Result, Secrets, Seen, Select, StoreError,
-    memory::MemoryStore,
+    Health, Kind, Listed, Manage, Names, Outcome, Page, Result, Secrets, Seen, Select, Store,
+    StoreError,
 };
 
 type Edit<T> = Box<dyn Fn(&mut Seen<T>) + Send>;
 
 /// An honest store behind a dishonest one.
 pub(crate) struct Hostile {
-    honest: Arc<MemoryStore>,
+    honest: Arc<dyn Store>,
     reads: Mutex<Edit<Vec<Found>>>,
     lists: Mutex<Edit<Listed>>,
     loads: Mutex<Edit<Vec<Document>>>,
@@ -32,7 +32,7 @@ pub(crate) struct Hostile {
 
 impl Hostile {
     /// Honest until told otherwise.
-    pub(crate) fn new(honest: Arc<MemoryStore>) -> Arc<Self> {
+    pub(crate) fn new(honest: Arc<dyn Store>) -> Arc<Self> {
         Arc::new(Self {
             honest,
             reads: Mutex::new(Box::new(|_| ())),

@@ -11,7 +11,7 @@ use crate::app::{caller::BUDGET, error::Error, secrets::Write};
 #[tokio::test]
 async fn a_put_whose_answer_is_lost_happens_once() {
     let world = World::new().await;
-    let store = Hostile::new(world.memory.clone());
+    let store = Hostile::new(world.kept.clone());
     let replica = world.over("a", store.clone()).await;
     for (round, (before, after)) in [(0, 1), (1, 0), (2, 2), (0, 4)].into_iter().enumerate() {
         store.lose(before, after);
@@ -27,7 +27,7 @@ async fn a_put_whose_answer_is_lost_happens_once() {
 #[tokio::test]
 async fn a_delete_and_an_undelete_whose_answers_are_lost_do_not_fail_on_themselves() {
     let world = World::new().await;
-    let store = Hostile::new(world.memory.clone());
+    let store = Hostile::new(world.kept.clone());
     let replica = world.over("a", store.clone()).await;
     replica.put(ROOT, "t/db", "one").await.expect("put");
     store.lose(0, 1);
@@ -40,7 +40,7 @@ async fn a_delete_and_an_undelete_whose_answers_are_lost_do_not_fail_on_themselv
 #[tokio::test]
 async fn a_policy_whose_answer_is_lost_is_written_or_removed_once() {
     let world = World::new().await;
-    let store = Hostile::new(world.memory.clone());
+    let store = Hostile::new(world.kept.clone());
     let replica = world.over("a", store.clone()).await;
     for (before, after) in [(0, 1), (1, 0), (1, 1)] {
         store.lose(before, after);
@@ -56,7 +56,7 @@ async fn a_policy_whose_answer_is_lost_is_written_or_removed_once() {
 #[tokio::test]
 async fn whoever_loses_its_own_right_and_the_answer_is_not_told_that_nothing_happened() {
     let world = World::new().await;
-    let store = Hostile::new(world.memory.clone());
+    let store = Hostile::new(world.kept.clone());
     let replica = world.over("a", store.clone()).await;
     replica.grant("own", "^spike/system/acl$", &["write"]).await.expect("granted");
     store.lose(0, 1);
@@ -69,7 +69,7 @@ async fn whoever_loses_its_own_right_and_the_answer_is_not_told_that_nothing_hap
 #[tokio::test]
 async fn a_write_that_stays_unknown_is_said_to_be_unknown() {
     let world = World::new().await;
-    let store = Hostile::new(world.memory.clone());
+    let store = Hostile::new(world.kept.clone());
     let replica = world.over("a", store.clone()).await;
     replica.put(ROOT, "t/x", "x").await.expect("put");
     store.lose(u32::MAX, 0);

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use spike_core::{Revision, Version};
-use spike_store::{
-    Document, Documents, Found, Generation, HeadRow, Kind, Names, Sealed, Secrets, Seen, Select,
-};
+use spike_store::{Document, Found, Generation, HeadRow, Kind, Names, Sealed, Seen, Select};
 
 use super::{
     hostile::Hostile,
@@ -18,7 +16,7 @@ use crate::app::error::{Error, Result};
 /// another.
 async fn stage() -> (World, Arc<Hostile>, Replica) {
     let world = World::new().await;
-    let store = Hostile::new(world.memory.clone());
+    let store = Hostile::new(world.kept.clone());
     let replica = world.over("a", store.clone()).await;
     for (path, body) in [("t/a", "a1"), ("t/a", "a2"), ("t/b", "b1")] {
         replica.put(ROOT, path, body).await.expect("put");
@@ -28,7 +26,7 @@ async fn stage() -> (World, Arc<Hostile>, Replica) {
 
 async fn found(world: &World, path: &str, select: Select) -> Found {
     let want = [(path.parse().expect("a path"), select)];
-    world.memory.read(&call(), &want).await.expect("read").value.remove(0)
+    world.kept.read(&call(), &want).await.expect("read").value.remove(0)
 }
 
 fn flipped(bytes: &Bytes, at: usize) -> Bytes {
@@ -148,7 +146,7 @@ async fn an_old_record_under_the_present_head_is_refused_and_a_destroyed_path_st
 type Lie = Box<dyn Fn(&mut Seen<Vec<Document>>) + Send>;
 
 async fn loaded(world: &World, kind: Kind) -> Vec<Document> {
-    world.memory.load(&call(), kind, Names::All).await.expect("loaded").value
+    world.kept.load(&call(), kind, Names::All).await.expect("loaded").value
 }
 
 #[tokio::test]
@@ -157,7 +155,7 @@ async fn a_revoked_policy_that_is_replayed_is_refused() {
     replica.grant("r", "^t/", &["read"]).await.expect("granted");
     assert_eq!(replica.get(APP, "t/b", 0).await.expect("granted"), "b1");
     let manifest = loaded(&world, Kind::Manifest).await;
-    let generation = world.memory.read(&call(), &[]).await.expect("read").epochs.generation;
+    let generation = world.kept.read(&call(), &[]).await.expect("read").epochs.generation;
     replica.revoke("r").await.expect("revoked");
     assert_eq!(code(replica.get(APP, "t/b", 0).await), "denied");
 
@@ -179,7 +177,7 @@ async fn a_revocation_that_is_undone_before_anyone_reads_is_refused() {
     let (world, store, replica) = stage().await;
     replica.grant("r", "^t/", &["read"]).await.expect("granted");
     assert_eq!(replica.get(APP, "t/b", 0).await.expect("granted"), "b1");
-    let generation = world.memory.read(&call(), &[]).await.expect("read").epochs.generation;
+    let generation = world.kept.read(&call(), &[]).await.expect("read").epochs.generation;
     replica.revoke("r").await.expect("revoked");
 
     store.edit_reads(move |seen| seen.epochs.generation = generation);
@@ -193,7 +191,7 @@ async fn tampering_that_is_over_is_forgotten_though_nothing_has_to_be_read_again
     let (world, store, replica) = stage().await;
     replica.grant("r", "^t/", &["read"]).await.expect("granted");
     assert_eq!(replica.get(APP, "t/b", 0).await.expect("granted"), "b1");
-    let honest = world.memory.read(&call(), &[]).await.expect("read").epochs.generation;
+    let honest = world.kept.read(&call(), &[]).await.expect("read").epochs.generation;
 
     let other = Generation { tag: [9; 16], ..honest };
     store.edit_reads(move |seen| seen.epochs.generation = other);

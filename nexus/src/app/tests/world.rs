@@ -7,7 +7,7 @@ use spike_audit::{Log, Sink, Sync};
 use spike_core::{ClusterId, Quorum, Roles, policy::PolicyFields, wire::SecretText};
 use spike_seal::{Claim, KeyRing, RingDocument, RootKey};
 use spike_store::{
-    Call, CallerHash, Document, DocumentPut, Documents, Kind, Store, TraceId, memory::MemoryStore,
+    Call, CallerHash, Document, DocumentPut, Kind, Store, TraceId, memory::MemoryStore,
 };
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -31,7 +31,7 @@ pub(super) const APP: &str = "spiffe://spike.ist/workload/app";
 /// What a cluster is, apart from its replicas.
 pub(super) struct World {
     /// What it keeps.
-    pub(super) memory: Arc<MemoryStore>,
+    pub(super) kept: Arc<dyn Store>,
     ring: KeyRing,
     root: Arc<RootKey>,
     folder: TempDir,
@@ -46,6 +46,11 @@ pub(super) struct Replica {
 impl World {
     /// A bootstrapped cluster with nothing in it.
     pub(super) async fn new() -> Self {
+        Self::keeping_in(Arc::new(MemoryStore::new())).await
+    }
+
+    /// The same, that keeps what it keeps in an empty store.
+    pub(super) async fn keeping_in(kept: Arc<dyn Store>) -> Self {
         let random = &mut rand::rng();
         let root = RootKey::generate(random);
         let quorum = Quorum::new(3, 2).expect("valid");
@@ -53,17 +58,16 @@ impl World {
         let ring = claim.activate(&root, random);
         let keys = ring.open(&root).expect("our own ring");
         let manifest = Manifest::first(random).put(&keys, random, None).expect("sealed");
-        let memory = Arc::new(MemoryStore::new());
         let document = document(&ring, 1);
         let ring_put = DocumentPut { kind: Kind::Ring, expect: None, document };
-        memory.change(&call(), vec![ring_put, manifest], Vec::new()).await.expect("empty");
+        kept.change(&call(), vec![ring_put, manifest], Vec::new()).await.expect("empty");
         let folder = TempDir::new().expect("a folder");
-        Self { memory, ring, root: Arc::new(root), folder }
+        Self { kept, ring, root: Arc::new(root), folder }
     }
 
     /// A replica over the store as it is.
     pub(super) async fn replica(&self, name: &str) -> Replica {
-        self.over(name, self.memory.clone()).await
+        self.over(name, self.kept.clone()).await
     }
 
     /// A replica that sees the store through `store`.
@@ -86,7 +90,7 @@ impl World {
         self.ring = self.ring.with_next_escrow(&self.root, quorum, Vec::new());
         let document = document(&self.ring, 2);
         let put = DocumentPut { kind: Kind::Ring, expect: Some(before), document };
-        self.memory.change(&call(), vec![put], Vec::new()).await.expect("changed");
+        self.kept.change(&call(), vec![put], Vec::new()).await.expect("changed");
     }
 
     /// The audit file of a replica.
