@@ -16,18 +16,21 @@ const HOME: &str = "spike-system";
 #[test]
 #[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
 fn the_chart_and_the_tree_install_the_same() {
-    let mut tree = tree("default");
-    // A chart has no kind, which must outlive it, and no namespace, which Helm makes.
-    tree.retain(|[kind, ..], _| kind != "CustomResourceDefinition" && kind != "Namespace");
-    assert_eq!(chart(&["--namespace", HOME]), tree);
-    assert!(tree.len() > 10, "{:?}", tree.keys());
+    for (path, more) in [("default", "podMonitor=false"), ("spire", "spire.enabled=true")] {
+        let mut tree = tree(path);
+        // A chart has no kind, which must outlive it, and no namespace, which Helm makes.
+        tree.retain(|[kind, ..], _| kind != "CustomResourceDefinition" && kind != "Namespace");
+        assert_eq!(chart(&["--namespace", HOME, "--set", more]), tree);
+        assert!(tree.len() > 10, "{:?}", tree.keys());
+    }
 }
 
 #[test]
 #[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
 fn the_chart_names_no_namespace_but_the_releases() {
     let digest = format!("image.digest=sha256:{}", "a".repeat(64));
-    let more = ["--namespace", "elsewhere", "--set", "podMonitor=true", "--set", &digest];
+    let all = "podMonitor=true,spire.enabled=true";
+    let more = ["--namespace", "elsewhere", "--set", all, "--set", &digest];
     for (name, object) in chart(&more) {
         let namespace = name.get(1).map(String::as_str);
         assert!(["", "elsewhere"].map(Some).contains(&namespace), "{name:?}");
@@ -59,6 +62,15 @@ async fn a_server_takes_everything_and_every_sample() {
     server.install_everything();
     for namespace in ["spike-main", "spike-small"] {
         server.kubectl(&["create", "namespace", namespace]);
+    }
+    // Kinds of others are known by name only.
+    let foreign = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/foreign.yaml");
+    server.kubectl(&["apply", "--server-side", "-f", foreign]);
+    for path in ["prometheus", "spire"] {
+        let folder = config(path);
+        let folder = folder.to_str().expect("UTF-8");
+        let dry = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "-k", folder];
+        server.kubectl(&dry);
     }
     let samples = config("samples");
     server.kubectl(&["apply", "--dry-run=server", "-f", samples.to_str().expect("UTF-8")]);
