@@ -21,7 +21,7 @@ use spike_core::SecretPath;
 use spike_store::{
     Batch, Call, CallerHash, Capabilities, Document, DocumentDrop, DocumentPut, Documents, Epochs,
     Found, Health, Kind, Listed, Manage, Names, Outcome, Page, Result, Secrets, Seen, Select,
-    TraceId, rules,
+    StoreError, TraceId, rules,
 };
 use sqlx::postgres::PgRow;
 use tokio::time::{Instant, timeout_at};
@@ -66,8 +66,19 @@ impl PostgresStore {
         self.link.pool()
     }
 
-    async fn ask(&self, call: &Call, query: Query) -> Result<Vec<PgRow>> {
+    /// Asks twice at most: the first time, the connection may have been gone for hours.
+    async fn ask(&self, call: &Call, query: impl Fn() -> Query) -> Result<Vec<PgRow>> {
         rules::on_time(call)?;
+        match self.ask_once(call, query()).await {
+            Err(StoreError::Unavailable { retryable: true, source: Some(error), .. }) => {
+                tracing::debug!("reads again: {error}");
+                self.ask_once(call, query()).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn ask_once(&self, call: &Call, query: Query) -> Result<Vec<PgRow>> {
         let mut lent = self.link.reader(call.deadline).await?;
         let rows = timeout_at(lent.due(), query.fetch_all(&mut *lent)).await;
         lent.answered(rows)
@@ -77,7 +88,7 @@ impl PostgresStore {
 #[async_trait]
 impl Secrets for PostgresStore {
     async fn read(&self, call: &Call, want: &[(SecretPath, Select)]) -> Result<Seen<Vec<Found>>> {
-        reader::found(&self.ask(call, reader::read(want)).await?, want.len())
+        reader::found(&self.ask(call, || reader::read(want)).await?, want.len())
     }
 
     async fn commit(&self, call: &Call, batch: Batch) -> Result<Seen<Outcome>> {
@@ -86,14 +97,14 @@ impl Secrets for PostgresStore {
     }
 
     async fn list(&self, call: &Call, page: Page) -> Result<Seen<Listed>> {
-        reader::listed(&self.ask(call, reader::list(&page)).await?, &page)
+        reader::listed(&self.ask(call, || reader::list(&page)).await?, &page)
     }
 }
 
 #[async_trait]
 impl Documents for PostgresStore {
     async fn load(&self, call: &Call, kind: Kind, names: Names) -> Result<Seen<Vec<Document>>> {
-        reader::loaded(&self.ask(call, reader::load(kind, &names)).await?)
+        reader::loaded(&self.ask(call, || reader::load(kind, &names)).await?)
     }
 
     async fn change(

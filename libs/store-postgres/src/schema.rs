@@ -35,7 +35,7 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = 0;
 SET LOCAL synchronous_commit = on;
-SELECT pg_advisory_xact_lock(7595444409317684857)"; // "it is ours": no other program has this number
+SELECT pg_advisory_xact_lock(358368242533)"; // "Spike" in ASCII
 
 const LOCK: &str = "LOCK TABLE spike.epochs IN EXCLUSIVE MODE";
 

@@ -59,6 +59,20 @@ async fn a_killed_server_keeps_what_was_acknowledged() {
     conformance::durability::a_crash_keeps_what_was_acknowledged(&Killed(Mutex::new(world))).await;
 }
 
+/// Every connection that the store has is dead by then, and it doesn't know.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_read_after_a_restart_is_answered() {
+    let mut world = World::new().await;
+    let database = world.database().await;
+    let store = world.open(&database).await.expect("it opens");
+    store.commit(&call(), batch([step("a", 0)])).await.expect("a commit");
+    let want = [(path("a"), Select::Current)];
+    store.read(&call(), &want).await.expect("a read");
+    world.server.restart().await.expect("it is back");
+    let found = store.read(&call(), &want).await.expect("the very first").value;
+    assert!(found.iter().all(|found| found.record.is_some()));
+}
+
 const WRITERS: u64 = 16;
 const KILLS: u64 = 3;
 

@@ -83,3 +83,18 @@ fn eldest(now: Timestamp) -> Option<Timestamp> {
     let life = SignedDuration::try_from(WRITE_KEY_LIFE).expect("a day fits a signed duration");
     now.checked_sub(life).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_caller_is_looked_at_after_so_many_keys_of_its_own() {
+        let (tally, one, other) = (Tally::default(), CallerHash([1; 32]), CallerHash([2; 32]));
+        assert_eq!(tally.count([other; 50].into_iter()), []);
+        assert_eq!(tally.count([one; EVERY as usize - 1].into_iter()), []);
+        assert_eq!(tally.count([one, other].into_iter()), [one]);
+        assert_eq!(tally.count([one; EVERY as usize - 1].into_iter()), []);
+        assert_eq!(tally.count([one].into_iter()), [one]);
+    }
+}
