@@ -15,6 +15,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use spike_e2e::program;
+use spike_testbed_postgres::{Options, Server};
 use tempfile::TempDir;
 
 /// A cluster's directory and ports; what runs there is stopped with the test.
@@ -22,11 +23,13 @@ struct Laptop {
     temp: TempDir,
     offset: u16,
     spike: PathBuf,
+    env: Vec<(&'static str, String)>,
 }
 
 impl Laptop {
     fn new() -> Self {
-        Self { temp: TempDir::new().unwrap(), offset: free_offset(), spike: program("spike") }
+        let (temp, spike) = (TempDir::new().unwrap(), program("spike"));
+        Self { temp, offset: free_offset(), spike, env: Vec::new() }
     }
 
     fn dir(&self) -> PathBuf {
@@ -36,7 +39,7 @@ impl Laptop {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.spike);
         command.arg("dev").args(args).args(["--dir", self.dir().to_str().unwrap()]);
-        command.env_remove("SPIKE_INSTANCE").stdin(Stdio::null());
+        command.env_remove("SPIKE_INSTANCE").envs(self.env.clone()).stdin(Stdio::null());
         command
     }
 
@@ -88,7 +91,7 @@ fn free_offset() -> u16 {
     let first = u16::try_from(std::process::id() % 97).unwrap() * 200;
     for _ in 0..200 {
         let offset = (1000 + first + NEXT.fetch_add(200, Relaxed)) % 40_000;
-        let mut ports = (8443..8449).chain(8553..8555).map(|port| port + offset);
+        let mut ports = (8443..8449).chain(8553..8575).map(|port| port + offset);
         if ports.all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
             return offset;
         }
@@ -291,7 +294,7 @@ fn a_manifest_that_cannot_work_is_refused_before_anything_is_made() {
         (
             "sqlite: {}",
             "postgres: {clusterRef: {name: db}}",
-            "spec.store: `spike dev` has sqlite and memory only",
+            "spec.store.postgres: SPIKE_NEXUS_STORE_URL says where the server is",
         ),
         ("sqlite: {}", "postgres: {}", "needs exactly one of host, serviceRef, clusterRef"),
         ("builtin: {}", "spire: {}", "spec.identity.spire: identities come from its own authority"),
@@ -301,6 +304,45 @@ fn a_manifest_that_cannot_work_is_refused_before_anything_is_made() {
         assert!(refused.contains(told), "{refused}");
         assert!(!laptop.dir().exists(), "{refused}");
     }
+}
+
+#[test]
+fn three_nexus_on_one_server_are_one_cluster_that_comes_back() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(Server::start(Options::default())).unwrap();
+    let mut laptop = Laptop::new();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/samples/postgres.yaml");
+    let sample = ["-f", sample.to_str().unwrap()];
+    let refused = laptop.up(&sample, 2);
+    assert!(refused.contains("nothing says where the server is"), "{refused}");
+
+    laptop.env = vec![
+        ("SPIKE_NEXUS_STORE_URL", format!("{}?connections=6", server.url("spike"))),
+        ("SPIKE_NEXUS_STORE_CA_FILE", server.ca_file().display().to_string()),
+    ];
+    laptop.up(&sample, 0);
+    let status = laptop.status();
+    let programs = status["programs"].as_array().unwrap();
+    let nexuses = programs.iter().filter(|p| p["name"].as_str().unwrap().starts_with("nexus-"));
+    let urls: Vec<_> = nexuses.map(|nexus| nexus["url"].as_str().unwrap()).collect();
+    assert_eq!(urls.len(), 3, "{status}");
+    assert_eq!(status["environment"].to_string().matches(urls[0]).count(), 1, "{status}");
+
+    let put = laptop.shell("superuser", &format!("--url {} secret put a/b v=1", urls[0]));
+    assert!(put.status.success(), "{}", said(&put));
+    for url in &urls {
+        let got = laptop.shell("superuser", &format!("--url {url} secret get a/b v"));
+        assert_eq!(said(&got).trim(), "1", "of {url}");
+    }
+    let first = programs.iter().find(|program| program["name"] == "nexus-0").unwrap();
+    kill(first["pid"].as_u64().unwrap().try_into().unwrap(), Signal::KILL);
+    let got = laptop.shell("superuser", &format!("--url {} secret get a/b v", urls[1]));
+    assert_eq!(said(&got).trim(), "1", "while another is away");
+
+    laptop.dev(&["stop"], 0);
+    laptop.up(&[], 0);
+    let got = laptop.shell("superuser", "secret get a/b v");
+    assert_eq!(said(&got).trim(), "1", "restored from the recovery shards");
 }
 
 /// The demo, with one program replaced by `true`.

@@ -4,6 +4,7 @@
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     caution,
@@ -27,8 +28,22 @@ const UNSEALING: Duration = Duration::from_secs(10);
 /// How often a program is asked.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 
-/// How long `nexus bootstrap` may take.
-const BOOTSTRAP: Duration = Duration::from_mins(1);
+/// How long a subcommand of `nexus` may take that ends by itself.
+const ONCE: Duration = Duration::from_mins(1);
+
+/// Makes the schema that every Nexus needs to begin.
+pub(super) async fn make_schema(
+    cluster: &Cluster,
+    stop: &CancellationToken,
+    console: Console,
+) -> Result<(), CliError> {
+    let Some(schema) = &cluster.plan.schema else { return Ok(()) };
+    if let Some(made) = stop.run_until_cancelled(run_once(schema)).await {
+        made?;
+        console.done("the store has its schema");
+    }
+    Ok(())
+}
 
 /// Waits until the cluster serves, making or restoring its key.
 pub(super) async fn bring_up(cluster: &Cluster, console: Console) -> Result<(), CliError> {
@@ -136,13 +151,13 @@ async fn until(
 async fn run_once(program: &Program) -> Result<(), CliError> {
     let started = launch::start(program);
     let mut child = started.map_err(|e| gave_up(program, &format!("can't start: {e}")))?;
-    match timeout(BOOTSTRAP, child.wait()).await {
+    match timeout(ONCE, child.wait()).await {
         Ok(Ok(status)) if status.success() => Ok(()),
         Ok(Ok(status)) => Err(gave_up(program, &status.to_string())),
         Ok(Err(error)) => Err(gave_up(program, &error.to_string())),
         Err(_) => {
             let ended = end(&mut child).await;
-            Err(gave_up(program, &format!("was still at work after {BOOTSTRAP:?} ({ended:?})")))
+            Err(gave_up(program, &format!("was still at work after {ONCE:?} ({ended:?})")))
         }
     }
 }

@@ -9,6 +9,7 @@ use std::{
 use spike_authority::dev::{Authority, AuthorityError};
 use spike_client::NexusClient;
 use spike_core::{Roles, SpiffeId, TrustRoots};
+use spike_crds::validate::StoreKind;
 use spike_identity::{Identity, Source, Wanted};
 use tokio::{
     net::{UnixListener, UnixStream},
@@ -41,7 +42,7 @@ pub(super) struct Cluster {
     pub(super) started: AtomicBool,
     /// Nexus waits for recovery shards that only people have.
     pub(super) sealed: AtomicBool,
-    /// There was a store before this run, and with it most likely a root key.
+    /// There was or may have been a store before this run, and with it most likely a root key.
     pub(super) had_data: bool,
     pub(super) stop: CancellationToken,
     authority: Authority,
@@ -63,7 +64,7 @@ impl Cluster {
         authority: Authority,
         stop: CancellationToken,
     ) -> Result<Self, CliError> {
-        let parts = plan.programs.iter().chain(&plan.bootstrap);
+        let parts = plan.programs.iter().chain(&plan.schema).chain(&plan.bootstrap);
         for (name, id) in parts.map(|program| (&program.name, &program.id)) {
             authority.serve(name, id.clone()).await.map_err(no_identity)?;
         }
@@ -75,7 +76,8 @@ impl Cluster {
         let programs = plan.programs.iter().cloned().map(Supervised::new).collect();
         let people = Mutex::new(people);
         let (started, sealed) = (AtomicBool::new(false), AtomicBool::new(false));
-        let had_data = home.database().exists();
+        // A server outlives every directory: whether it has data shows only when it is asked.
+        let had_data = home.database().exists() || plan.cluster.store == StoreKind::Postgres;
         Ok(Self { plan, home, programs, started, sealed, had_data, stop, authority, people })
     }
 

@@ -4,7 +4,7 @@
 
 use spike_crds::{
     SpikeClusterSpec,
-    cluster::{Keeper, Nexus},
+    cluster::{Keeper, Nexus, Postgres},
 };
 
 use crate::error::CliError;
@@ -38,12 +38,22 @@ fn whole(spec: &SpikeClusterSpec) -> Vec<Lacking> {
             "identities come from its own authority (builtin: {})",
         ),
         ("store.sqlite.storage", storage, "the file is in --dir"),
+        (
+            "store.postgres",
+            spec.store.postgres.as_ref().is_some_and(says_more_than_a_url),
+            "SPIKE_NEXUS_STORE_URL says where the server is: name it by urlRef and nothing else",
+        ),
         ("image", set(&spec.image), "the programs are those beside `spike` (--bin-dir)"),
         ("rollout", set(&spec.rollout), "programs are replaced by a restart"),
         ("networkPolicy", set(&spec.network_policy), "everything listens on loopback"),
         ("monitoring", set(&spec.monitoring), "metrics are on each program's probe port"),
         ("deletion", set(&spec.deletion), "a cluster goes with its --dir"),
     ]
+}
+
+/// Of a URL's Secret any will do, since the environment stands in for it.
+fn says_more_than_a_url(postgres: &Postgres) -> bool {
+    *postgres != Postgres { url_ref: postgres.url_ref.clone(), ..Postgres::default() }
 }
 
 fn nexus(nexus: &Nexus) -> Vec<Lacking> {
@@ -77,6 +87,7 @@ mod tests {
     use super::*;
 
     const QUICKSTART: &str = include_str!("../../../config/samples/quickstart.yaml");
+    const POSTGRES: &str = include_str!("../../../config/samples/postgres.yaml");
     const SPIRE: &str = include_str!("../../../config/samples/spire.yaml");
 
     fn refusal(manifest: &str) -> Option<String> {
@@ -87,6 +98,14 @@ mod tests {
     #[test]
     fn the_quickstart_asks_for_nothing_that_a_laptop_lacks() {
         assert_eq!(refusal(QUICKSTART), None);
+    }
+
+    #[test]
+    fn a_server_is_named_by_its_url_alone() {
+        assert_eq!(refusal(POSTGRES), None);
+        let pooled = POSTGRES.replace("urlRef:", "pool: {connections: 9}\n      urlRef:");
+        let told = refusal(&pooled).expect("refused");
+        assert!(told.contains("spec.store.postgres: SPIKE_NEXUS_STORE_URL"), "{told}");
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod launch;
 mod plan;
 mod ports;
 mod probe;
+mod server;
 mod shards;
 mod status;
 mod stop;

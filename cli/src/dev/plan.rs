@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use spike_core::{Role, SpiffeId};
 use spike_crds::{ValidatedCluster, cluster::BootstrapMode, validate::StoreKind};
 
-use super::home::Home;
+use super::{home::Home, server::Server};
 use crate::error::CliError;
 
 /// SPIKE's port of a Keeper; each further one is two higher, its probes on the port between.
@@ -23,6 +23,8 @@ pub(super) struct Plan {
     pub(super) cluster: ValidatedCluster,
     /// Keepers first: a Nexus asks them for its key.
     pub(super) programs: Vec<Program>,
+    /// Makes the store's schema, or brings it up to date; none if Nexus does so itself.
+    pub(super) schema: Option<Program>,
     /// Makes the root key, once; none if the manifest forbids it or if there are no Keepers.
     pub(super) bootstrap: Option<Program>,
     /// Identities of people and workloads, by the name of their socket.
@@ -78,21 +80,32 @@ impl Plan {
     }
 }
 
-/// Plans a cluster in `home` of the programs in `binaries`.
-pub(super) fn plan(
-    cluster: ValidatedCluster,
-    home: &Home,
-    binaries: &Path,
-    port_offset: u16,
-) -> Result<Plan, CliError> {
+/// What a plan needs to know of this machine.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ground<'a> {
+    pub(super) home: &'a Home,
+    /// Where the programs are.
+    pub(super) binaries: &'a Path,
+    pub(super) port_offset: u16,
+    /// What the environment says of a server.
+    pub(super) server: &'a Server,
+}
+
+/// Plans a cluster.
+pub(super) fn plan(cluster: ValidatedCluster, ground: Ground<'_>) -> Result<Plan, CliError> {
     refuse_what_a_laptop_lacks(&cluster)?;
-    let planner = Planner { cluster: &cluster, home, binaries, port_offset };
+    if cluster.store == StoreKind::Postgres {
+        ground.server.require_address()?;
+    }
+    let planner = Planner { cluster: &cluster, ground };
     let keepers: Vec<_> = (0..cluster.keepers()).map(|i| planner.keeper(i)).collect();
     let nexuses = (0..cluster.nexus_replicas).map(|i| planner.nexus(i, &keepers));
     let mut programs = keepers.clone();
     programs.extend(nexuses);
     let makes_keys = !keepers.is_empty() && cluster.bootstrap == BootstrapMode::IfEmpty;
-    let bootstrap = makes_keys.then(|| planner.bootstrap(&keepers));
+    let bootstrap = makes_keys.then(|| planner.once("bootstrap", &["bootstrap"], &keepers));
+    let schema = (cluster.store == StoreKind::Postgres)
+        .then(|| planner.once("schema", &["store", "schema", "expand"], &keepers));
     let people = [
         ("superuser", Role::Superuser),
         ("recover", Role::Recover),
@@ -100,14 +113,14 @@ pub(super) fn plan(
         ("lite", Role::Lite),
     ];
     let people = people.map(|(name, role)| (name.to_owned(), planner.id(role, None)));
-    Ok(Plan { programs, bootstrap, people: people.to_vec(), cluster })
+    Ok(Plan { programs, schema, bootstrap, people: people.to_vec(), cluster })
 }
 
 fn refuse_what_a_laptop_lacks(cluster: &ValidatedCluster) -> Result<(), CliError> {
     let refuse = |what: &str, next: &str| Err(CliError::usage(what, next));
-    if !matches!(cluster.store, StoreKind::Sqlite | StoreKind::Memory) {
+    if !matches!(cluster.store, StoreKind::Postgres | StoreKind::Sqlite | StoreKind::Memory) {
         return refuse(
-            "spec.store: `spike dev` has sqlite and memory only",
+            "spec.store: `spike dev` has postgres, sqlite and memory only",
             "Set spec.store to sqlite: {} and spec.nexus.replicas to 1.",
         );
     }
@@ -125,9 +138,7 @@ fn refuse_what_a_laptop_lacks(cluster: &ValidatedCluster) -> Result<(), CliError
 
 struct Planner<'a> {
     cluster: &'a ValidatedCluster,
-    home: &'a Home,
-    binaries: &'a Path,
-    port_offset: u16,
+    ground: Ground<'a>,
 }
 
 impl Planner<'_> {
@@ -139,7 +150,7 @@ impl Planner<'_> {
 
     fn keeper(&self, ordinal: u8) -> Program {
         let name = format!("keeper-{ordinal}");
-        let port = KEEPER_PORT + self.port_offset + 2 * u16::from(ordinal);
+        let port = KEEPER_PORT + self.ground.port_offset + 2 * u16::from(ordinal);
         let mut program = self.program(Kind::Keeper, Role::Keeper, name, port);
         program.shard = Some(ordinal + 1);
         program.env.extend([
@@ -151,7 +162,7 @@ impl Planner<'_> {
     }
 
     fn nexus(&self, ordinal: u16, keepers: &[Program]) -> Program {
-        let port = NEXUS_PORT + self.port_offset + 10 * ordinal;
+        let port = NEXUS_PORT + self.ground.port_offset + 10 * ordinal;
         let name = format!("nexus-{ordinal}");
         let mut program = self.program(Kind::Nexus, Role::Nexus, name, port);
         program.env.extend([
@@ -162,13 +173,13 @@ impl Planner<'_> {
         program
     }
 
-    fn bootstrap(&self, keepers: &[Program]) -> Program {
-        let name = "bootstrap".to_owned();
-        let mut program = self.program(Kind::Nexus, Role::Bootstrap, name, 0);
+    /// A subcommand of `nexus` that ends by itself.
+    fn once(&self, name: &str, args: &[&'static str], keepers: &[Program]) -> Program {
+        let mut program = self.program(Kind::Nexus, Role::Bootstrap, name.to_owned(), 0);
         program.id = self.id(Role::Bootstrap, None);
-        program.args = vec!["bootstrap"];
+        program.args = args.to_vec();
         // As in production: the configuration of a Nexus. It writes to a file beside that one's.
-        let audit = self.home.audit_of("nexus-0");
+        let audit = self.ground.home.audit_of("nexus-0");
         program.env.retain(|(variable, _)| *variable != "SPIKE_AUDIT");
         program.env.push(("SPIKE_AUDIT", format!("file:{}", audit.display())));
         program.env.extend(self.keys_and_store(keepers));
@@ -176,12 +187,13 @@ impl Planner<'_> {
     }
 
     fn program(&self, kind: Kind, role: Role, name: String, port: u16) -> Program {
-        let binary = self.binaries.join(match kind {
+        let binary = self.ground.binaries.join(match kind {
             Kind::Keeper => "keeper",
             Kind::Nexus => "nexus",
         });
-        let (log, audit) = (self.home.log_of(&name), self.home.audit_of(&name));
-        let socket = self.home.socket_of(&name);
+        let home = self.ground.home;
+        let (log, audit) = (home.log_of(&name), home.audit_of(&name));
+        let socket = home.socket_of(&name);
         let mut env = trust_env(&self.cluster.trust_domain);
         env.extend([
             ("SPIFFE_ENDPOINT_SOCKET", format!("unix://{}", socket.display())),
@@ -197,11 +209,12 @@ impl Planner<'_> {
     /// What `serve` and `bootstrap` must agree on.
     fn keys_and_store(&self, keepers: &[Program]) -> Vec<(&'static str, String)> {
         let quorum = self.cluster.quorum;
-        let store = match self.cluster.store {
-            StoreKind::Memory => ("SPIKE_NEXUS_BACKEND_STORE", "memory".to_owned()),
-            _ => ("SPIKE_NEXUS_STORE_URL", format!("sqlite://{}", self.home.database().display())),
+        let database = self.ground.home.database();
+        let mut env = match self.cluster.store {
+            StoreKind::Postgres => self.ground.server.variables(),
+            StoreKind::Memory => vec![("SPIKE_NEXUS_BACKEND_STORE", "memory".to_owned())],
+            _ => vec![("SPIKE_NEXUS_STORE_URL", format!("sqlite://{}", database.display()))],
         };
-        let mut env = vec![store];
         if !keepers.is_empty() {
             let peers: Vec<_> = keepers.iter().map(Program::url).collect();
             env.extend([
@@ -242,10 +255,19 @@ mod tests {
 
     const QUICKSTART: &str = include_str!("../../../config/samples/quickstart.yaml");
 
+    const POSTGRES: &str = include_str!("../../../config/samples/postgres.yaml");
+
     fn planned(from: &str, to: &str) -> Result<Plan, CliError> {
-        let cluster = spike_crds::manifest::read(&QUICKSTART.replace(from, to)).expect("readable");
+        plan_of(&QUICKSTART.replace(from, to), &[])
+    }
+
+    fn plan_of(manifest: &str, env: &[(&str, &str)]) -> Result<Plan, CliError> {
+        let cluster = spike_crds::manifest::read(manifest).expect("readable");
         let home = Home::at(Path::new("/home/me/.spike")).expect("absolute");
-        plan(spike_crds::validate(&cluster).expect("valid"), &home, Path::new("/opt/spike"), 0)
+        let said = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).into());
+        let (binaries, server) = (Path::new("/opt/spike"), Server::read(said));
+        let ground = Ground { home: &home, binaries, port_offset: 0, server: &server };
+        plan(spike_crds::validate(&cluster).expect("valid"), ground)
     }
 
     fn variable<'a>(program: &'a Program, name: &str) -> Option<&'a str> {
@@ -314,9 +336,39 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_the_environment_names_is_shared_by_three_nexus() {
+        let url = ("SPIKE_NEXUS_STORE_URL", "postgres://spike@db/spike");
+        let file = ("SPIKE_NEXUS_STORE_PASSWORD_FILE", "/run/password");
+        let plan = plan_of(POSTGRES, &[url, file, ("PGPASSWORD", "x")]).expect("fits a laptop");
+        let nexuses: Vec<_> = plan.of(Kind::Nexus).collect();
+        let ports: Vec<_> = nexuses.iter().map(|program| program.port).collect();
+        assert_eq!(ports, [8553, 8563, 8573]);
+        let schema = plan.schema.as_ref().expect("someone has to make it");
+        assert_eq!(schema.args, ["store", "schema", "expand"]);
+        for program in nexuses.into_iter().chain(&plan.bootstrap).chain([schema]) {
+            assert_eq!(variable(program, url.0), Some(url.1), "{}", program.name);
+            assert_eq!(variable(program, file.0), Some(file.1), "{}", program.name);
+            assert_eq!(variable(program, "PGPASSWORD"), None, "{}", program.name);
+        }
+        assert!(plan.of(Kind::Keeper).all(|keeper| variable(keeper, url.0).is_none()));
+
+        let refused = plan_of(POSTGRES, &[file]).expect_err("where is it?").to_string();
+        assert!(refused.starts_with("spec.store.postgres: "), "{refused}");
+    }
+
+    #[test]
+    fn a_store_of_the_directory_listens_to_no_environment() {
+        let url = ("SPIKE_NEXUS_STORE_URL", "postgres://spike@db/spike");
+        let plan = plan_of(QUICKSTART, &[url]).expect("fits a laptop");
+        let nexus = plan.of(Kind::Nexus).next().expect("there is one");
+        let own = "sqlite:///home/me/.spike/data/spike.db";
+        assert_eq!(variable(nexus, url.0), Some(own));
+        assert!(plan.schema.is_none());
+    }
+
+    #[test]
     fn what_a_laptop_lacks_is_refused_with_what_to_write_instead() {
         for (from, to, what) in [
-            ("sqlite: {}", "postgres: {clusterRef: {name: db}}", "spec.store: "),
             ("  nexus:", "  paused: true\n  nexus:", "spec.paused is true"),
             (
                 "sqlite: {}",

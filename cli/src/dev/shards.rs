@@ -53,6 +53,11 @@ pub(super) fn encrypted(dir: &Path) -> Result<Vec<PathBuf>, CliError> {
     files(dir, |path| !is_plain(path))
 }
 
+/// How many recovery shards are saved, in whatever form.
+pub(super) fn saved(dir: &Path) -> Result<usize, CliError> {
+    Ok(files(dir, |_| true)?.len())
+}
+
 fn is_plain(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "txt")
 }

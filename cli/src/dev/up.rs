@@ -11,7 +11,7 @@ use std::{
 
 use futures::future::join_all;
 use spike_authority::dev::{Authority, AuthorityConfig};
-use spike_crds::{ValidatedCluster, manifest, validate};
+use spike_crds::{ValidatedCluster, manifest, validate, validate::StoreKind};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -22,8 +22,10 @@ use super::{
     control,
     home::{self, Home, Locked},
     laptop, launch,
-    plan::{Kind, MAX_PORT_OFFSET, Plan, Program, plan},
-    ports, shards,
+    plan::{Ground, Kind, MAX_PORT_OFFSET, Plan, Program, plan},
+    ports,
+    server::Server,
+    shards,
 };
 use crate::error::{CliError, Exit};
 
@@ -94,7 +96,10 @@ impl Args {
     pub(super) fn prepare(&self) -> Result<Prepared, CliError> {
         let home = Home::at(&self.place.dir)?;
         let manifest = self.manifest_text(&home)?;
-        let plan = plan(read(&manifest)?, &home, &self.binaries()?, self.port_offset)?;
+        let (binaries, server) = (self.binaries()?, Server::from_process());
+        let port_offset = self.port_offset;
+        let ground = Ground { home: &home, binaries: &binaries, port_offset, server: &server };
+        let plan = plan(read(&manifest)?, ground)?;
         programs_exist(&plan)?;
         let locked = home.take()?;
         refuse_another_cluster(&home, &plan.cluster)?;
@@ -153,7 +158,7 @@ fn read(text: &str) -> Result<ValidatedCluster, CliError> {
 
 /// A directory with data keeps the quorum, store and trust domain it was made with.
 fn refuse_another_cluster(home: &Home, wanted: &ValidatedCluster) -> Result<(), CliError> {
-    if !home.database().exists() {
+    if !home.database().exists() && shards::saved(&home.recovery())? == 0 {
         return Ok(());
     }
     let Some(made) = fs::read_to_string(home.manifest()).ok().and_then(|text| read(&text).ok())
@@ -183,8 +188,7 @@ fn refuse_another_cluster(home: &Home, wanted: &ValidatedCluster) -> Result<(), 
 fn refuse_lost_store(home: &Home, wanted: &ValidatedCluster) -> Result<(), CliError> {
     let store = home.database();
     let recovery = home.recovery();
-    let count = shards::plain(&recovery)? + shards::encrypted(&recovery)?.len();
-    if wanted.keepers() == 0 || store.exists() || count == 0 {
+    if wanted.store != StoreKind::Sqlite || store.exists() || shards::saved(&recovery)? == 0 {
         return Ok(());
     }
     Err(CliError::new(
@@ -272,7 +276,7 @@ async fn serve(
     stop: CancellationToken,
     console: Console,
 ) -> Result<(), CliError> {
-    for program in plan.programs.iter().chain(&plan.bootstrap) {
+    for program in plan.programs.iter().chain(&plan.schema).chain(&plan.bootstrap) {
         launch::rotate_log(&program.log).map_err(|e| checks::file("begin", &program.log, &e))?;
     }
     let config = AuthorityConfig::new(plan.cluster.trust_domain.clone(), home.identities());
@@ -281,6 +285,10 @@ async fn serve(
     })?;
     let listener = control::listen(&home.control())?;
     let cluster = Cluster::prepare(plan, home, authority, stop.clone()).await?;
+    if let Err(error) = bringup::make_schema(&cluster, &stop, console).await {
+        cluster.close().await;
+        return Err(error);
+    }
     // Everything runs inside this one task, on the process's first thread: see `launch::start`.
     let keep = join_all(cluster.programs.iter().map(|program| program.keep(&stop, console)));
     let story = async {
