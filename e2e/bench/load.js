@@ -1,8 +1,10 @@
-// A closed loop of requests on a Nexus: `k6 run -e URL=… -e OP=get|put load.js`.
+// A closed loop of requests on one Nexus or several: `k6 run -e URLS=…,… -e OP=get|put load.js`.
+// Each client stays with one of them.
 // CERT and KEY name the PEM files of the caller's X.509-SVID.
 import http from "k6/http";
 import exec from "k6/execution";
 
+const urls = __ENV.URLS.split(",");
 const paths = 1000;
 const value = "x".repeat(200);
 const params = { headers: { "Content-Type": "application/json" }, responseType: "none" };
@@ -18,7 +20,8 @@ export const options = {
 export default function () {
     const path = `bench/${exec.scenario.iterationInTest % paths}`;
     const put = __ENV.OP === "put";
-    const url = `${__ENV.URL}/v1/store/secrets${put ? "" : "?action=get"}`;
+    const nexus = urls[exec.vu.idInTest % urls.length];
+    const url = `${nexus}/v1/store/secrets${put ? "" : "?action=get"}`;
     http.post(url, JSON.stringify(put ? { path, values: { value } } : { path }), params);
 }
 

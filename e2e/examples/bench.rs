@@ -1,15 +1,23 @@
-//! Measures a cluster on SQLite under k6 and prints a table for docs/benchmarks.md.
+//! Measures clusters under k6 and prints tables for docs/benchmarks.md: one Nexus on SQLite, one and
+//! three on PostgreSQL.
 //!
-//! Run by `make bench`, which builds everything with `--release` first. CPU time is that of the
-//! Nexus process, read from /proc around each round: on a shared machine it is the figure to trust.
+//! Run by `make bench`, which builds everything with `--release` first. CPU time is that of all
+//! Nexus processes, read from /proc around each round: on a shared machine it is the figure to trust.
 
 #![allow(clippy::indexing_slicing, clippy::print_stdout, reason = "its output is the result")]
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, ensure};
 use serde::Deserialize;
-use spike_e2e::{Cluster, Options, Server};
+use spike_e2e::{
+    Cluster, Options, Server,
+    stage::{Scene, Stage},
+};
 use tokio::{process::Command, time::Instant};
 
 /// Linux counts CPU time in hundredths of a second (`USER_HZ`) whatever its own clock.
@@ -30,38 +38,64 @@ struct Round {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let k6 = PathBuf::from(std::env::var("K6").context("K6 names the k6 program")?);
+    println!(
+        "| store | Nexus | operation | clients | requests/s | p50 | p99 | CPU of Nexus per request |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     let mut cluster = Cluster::start(Options::default()).await?;
-    let (cert, key) = export_svid(&cluster).await?;
+    rounds(&k6, "SQLite", &cluster).await?;
+    let kept = kept(&mut cluster).await?;
+    drop(cluster);
+    for replicas in [1, 3] {
+        let scene = Scene { replicas, connections: 12, ..Scene::default() };
+        let stage = Stage::start(scene).await?;
+        rounds(&k6, "PostgreSQL", &stage.cluster).await?;
+    }
+    println!("\n{kept}");
+    Ok(())
+}
 
-    println!("| operation | clients | requests/s | p50 | p99 | CPU of Nexus per request |");
-    println!("| --- | --- | --- | --- | --- | --- |");
+/// Measures puts and gets, and prints a row for each round.
+async fn rounds(k6: &Path, store: &str, cluster: &Cluster) -> anyhow::Result<()> {
+    let (cert, key) = export_svid(cluster).await?;
+    let urls: Vec<_> =
+        cluster.replicas().map(|nexus| format!("https://localhost:{}", nexus.port)).collect();
     for (op, clients) in [("put", 16), ("get", 16), ("put", 64), ("get", 64)] {
-        let before = cpu(&cluster.nexus)?;
-        let out = Command::new(&k6)
+        let before = cpu(cluster)?;
+        let out = Command::new(k6)
             .args(["run", "--quiet", "--no-usage-report"])
-            .envs([("OP", op), ("URL", &cluster.nexus_url())])
+            .envs([("OP", op), ("URLS", &urls.join(","))])
             .envs([("CERT", &cert), ("KEY", &key)])
             .env("CLIENTS", clients.to_string())
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/bench/load.js"))
             .output()
             .await?;
-        let spent = cpu(&cluster.nexus)?.saturating_sub(before);
+        let spent = cpu(cluster)?.saturating_sub(before);
         ensure!(out.status.success(), "k6: {}", String::from_utf8_lossy(&out.stderr));
         let round: Round = serde_json::from_slice(&out.stdout).context("k6's summary")?;
         ensure!(round.failed == 0, "{} requests failed", round.failed);
         let Round { per_second, p50_ms, p99_ms, requests, .. } = round;
         let each = spent.as_micros() / u128::from(requests.max(1));
         println!(
-            "| {op} | {clients} | {per_second:.0} | {p50_ms:.2} ms | {p99_ms:.2} ms | {each} µs |"
+            "| {store} | {} | {op} | {clients} | {per_second:.0} | {p50_ms:.2} ms | {p99_ms:.2} ms \
+             | {each} µs |",
+            urls.len()
         );
     }
-    println!("\n| what | measured |\n| --- | --- |");
-    let keeper = resident(&cluster.keepers[0])?;
-    println!("| RSS of a Keeper that holds a shard | {keeper:.1} MiB |");
-    println!("| RSS of Nexus after the load | {:.1} MiB |", resident(&cluster.nexus)?);
-    println!("| start of Nexus to ready, Keepers up | {} ms |", restart(&mut cluster).await?);
-    ensure!(keeper < KEEPER_CEILING, "a Keeper takes {keeper:.1} MiB, at most {KEEPER_CEILING}");
     Ok(())
+}
+
+/// What a cluster takes of a machine, and how soon it is back.
+async fn kept(cluster: &mut Cluster) -> anyhow::Result<String> {
+    let (keeper, nexus) = (resident(&cluster.keepers[0])?, resident(&cluster.nexus)?);
+    ensure!(keeper < KEEPER_CEILING, "a Keeper takes {keeper:.1} MiB, at most {KEEPER_CEILING}");
+    let start = restart(cluster).await?;
+    Ok(format!(
+        "| what | measured |\n| --- | --- |\n\
+         | RSS of a Keeper that holds a shard | {keeper:.1} MiB |\n\
+         | RSS of Nexus after the load on SQLite | {nexus:.1} MiB |\n\
+         | start of Nexus to ready, Keepers up | {start} ms |"
+    ))
 }
 
 /// The superuser's SVID as PEM files in the cluster's folder: k6 takes no other form.
@@ -84,7 +118,12 @@ fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
 }
 
-fn cpu(server: &Server) -> anyhow::Result<Duration> {
+/// Of all Nexus.
+fn cpu(cluster: &Cluster) -> anyhow::Result<Duration> {
+    cluster.replicas().map(cpu_of).sum()
+}
+
+fn cpu_of(server: &Server) -> anyhow::Result<Duration> {
     let pid = server.pid().context("it runs")?;
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let (_, fields) = stat.rsplit_once(')').context("a process has a name")?;

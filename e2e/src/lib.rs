@@ -7,10 +7,12 @@
 pub mod aftermath;
 pub mod chaos;
 mod cluster;
+pub mod fault;
 pub mod history;
 pub mod linear;
 pub mod load;
 mod process;
+pub mod stage;
 mod wire;
 
 pub use cluster::{Cluster, Options, Postgres, Store};

@@ -130,6 +130,11 @@ impl Server {
         self.folder.path().join("ca.pem")
     }
 
+    /// The folder of its [`Disk`], if that isn't shared.
+    pub fn disk(&self) -> PathBuf {
+        self.folder.path().join("disk")
+    }
+
     /// What it has logged so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
