@@ -116,7 +116,9 @@ fn whom_to_be(doing: &Doing, me: &SpiffeId) -> &'static str {
         Some(_) => "Run it as spiffe://<trust domain>/spike/pilot/role/superuser.",
         // No policy is asked for these.
         None if named(me, Role::Lite) => "This role may use `spike cipher` and nothing else.",
-        None if named(me, Role::Recover) => "This role is for `spike operator recover` only.",
+        None if named(me, Role::Recover) => {
+            "This role is for `spike operator recover` and `drill` only."
+        }
         None if named(me, Role::Restore) => "This role is for `spike operator` only.",
         None => "Ask for a policy that grants it; `spike policy test` shows which one decides.",
     }
@@ -184,7 +186,7 @@ mod tests {
     fn a_role_that_no_policy_helps_is_not_sent_to_ask_for_one() {
         for (role, hint) in [
             (Role::Lite, "`spike cipher` and nothing else"),
-            (Role::Recover, "`spike operator recover` only"),
+            (Role::Recover, "`spike operator recover` and `drill` only"),
             (Role::Restore, "`spike operator` only"),
             (Role::Superuser, "Ask for a policy"),
         ] {

@@ -120,9 +120,7 @@ async fn custodians_bring_back_what_a_power_cut_took() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_route_gives_a_plain_shard_of_a_set_that_has_custodians() {
-    let (mut cluster, secrets) = cluster().await;
-    let operator = "spiffe://spike.ist/spike/operator";
-    cluster.add_identity("operator", operator).await.expect("issued");
+    let (cluster, secrets) = cluster().await;
     let (v1, v2) = ("/v1/operator/recover", "/v2/operator:recover");
     let url = |path: &str| format!("{}{path}", cluster.nexus_url());
 
@@ -156,6 +154,11 @@ async fn no_route_gives_a_plain_shard_of_a_set_that_has_custodians() {
         let denied = caller.post(&url(path), wanted.clone()).await.expect("an answer");
         assert_eq!(denied.status, 403, "{who}: {}", denied.text());
     }
+    let shard = json!({ "index": 1, "shard": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=" });
+    let many = json!({ "shards": vec![shard; 256] });
+    let refused = recover.post(&url("/v2/operator:drill"), many).await.expect("an answer");
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert!(refused.text().contains("at most 255 recovery shards"), "{}", refused.text());
     for (who, method, path) in [
         ("restore", "GET", "/v2/escrow"),
         ("workload", "GET", "/v2/escrow"),

@@ -177,6 +177,37 @@ fn without_its_recovery_shards_a_cluster_waits_sealed_until_people_bring_them() 
 }
 
 #[test]
+fn shards_of_an_older_set_leave_a_cluster_sealed_until_people_bring_the_newer_ones() {
+    let laptop = Laptop::new();
+    laptop.up(&[], 0);
+    let put = laptop.shell("superuser", "secret put tenants/acme/db user=root");
+    assert!(put.status.success(), "{}", said(&put));
+    let newer = laptop.temp.path().join("newer");
+    let line = format!("operator recover --new-set --yes --dir {}", newer.display());
+    let given = laptop.shell("recover", &line);
+    assert!(said(&given).contains("This is set 2"), "{}", said(&given));
+    laptop.dev(&["stop"], 0);
+
+    let sealed = laptop.up(&[], 6);
+    assert!(sealed.contains("the cluster runs, but sealed"), "{sealed}");
+    let log = fs::read_to_string(laptop.dir().join("logs/dev.log")).unwrap();
+    assert!(log.contains("recovery/ can't restore the root key"), "{log}");
+    assert!(log.contains("is not of set 2"), "{log}");
+    let shard = |n: u8| newer.join(format!("spike.recovery.{n}.txt")).display().to_string();
+    let restored = laptop.shell("restore", &format!("operator restore {} {}", shard(1), shard(2)));
+    assert!(restored.status.success(), "{}", said(&restored));
+    let end = Instant::now() + Duration::from_mins(1);
+    while laptop.status()["started"] != true {
+        assert!(Instant::now() < end, "it doesn't go on: {}", laptop.status());
+        sleep(Duration::from_millis(100));
+    }
+    laptop.dev(&["stop"], 0);
+    laptop.up(&[], 0);
+    let got = laptop.shell("superuser", "secret get tenants/acme/db user");
+    assert_eq!(said(&got).trim(), "root", "from the newer shards, which recovery/ has now");
+}
+
+#[test]
 fn a_cluster_in_memory_says_that_nothing_is_kept() {
     let laptop = Laptop::new();
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/samples/quickstart.yaml");

@@ -10,7 +10,7 @@ use spike_seal::Shard;
 use zeroize::Zeroizing;
 
 /// A shard's index is one byte.
-const MOST: usize = 255;
+pub(crate) const MOST: usize = 255;
 
 /// One custodian's age public key.
 #[derive(Clone)]
@@ -160,11 +160,15 @@ impl Recipients {
         texts: impl IntoIterator<Item = &'a str>,
         threshold: u8,
     ) -> Result<Self, Vec<BadRecipients>> {
+        let texts: Vec<&str> = texts.into_iter().collect();
+        let have = texts.len();
+        // First: how long the rest takes grows with its square.
+        if have > MOST {
+            return Err(vec![BadRecipients::TooMany(have)]);
+        }
         let (mut problems, mut found) = (Vec::new(), Vec::new());
         let mut names: Vec<(usize, String)> = Vec::new();
-        let mut have = 0;
         for (text, at) in texts.into_iter().zip(1..) {
-            have = at;
             match text.parse::<Recipient>() {
                 Err(why) => problems.push(BadRecipients::Recipient { at, why }),
                 Ok(recipient) => {
@@ -181,8 +185,6 @@ impl Recipients {
         }
         if have < usize::from(threshold) {
             problems.push(BadRecipients::TooFew { have, need: threshold });
-        } else if have > MOST {
-            problems.push(BadRecipients::TooMany(have));
         }
         if problems.is_empty() { Ok(Self(found)) } else { Err(problems) }
     }

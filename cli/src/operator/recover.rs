@@ -23,7 +23,8 @@ use parcel::{Parcel, Set};
 pub(crate) struct Args {
     #[arg(long, value_name = "DIR", help = FOLDER)]
     dir: Option<PathBuf>,
-    /// Make a new set. The shards given out before restore nothing from then on.
+    /// Make a new set. Nexus refuses the shards given out before from then on; collect and destroy
+    /// them, since a threshold of them still makes the root key.
     #[arg(long)]
     new_set: bool,
     /// A custodian's age public key (age1…), once per custodian: the new set is for these [default:
@@ -56,7 +57,7 @@ impl Args {
         let wanted = RecoverRequest { new_set: self.new_set, recipients: self.recipients()? };
         let folder = Folder::prepare(self.dir)?;
         if self.new_set && !self.yes {
-            prompt::confirm("Make a new set? The shards of before will restore nothing.")?;
+            prompt::confirm("Make a new set? Nexus will refuse the shards of before.")?;
         }
         let session = context.nexus().await?;
         let doing = Doing::as_role(Role::Recover, "take", "recovery shards")
@@ -104,7 +105,7 @@ fn told(set: &Set, folder: &Folder) -> String {
   {}
 
   This is set {number}: any {threshold} of these {shares} shards restore SPIKE Nexus.
-  Shards of other sets restore nothing.
+  It refuses those of every other set.
 
   One shard per file:
     {}

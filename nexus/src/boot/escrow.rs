@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     keys::{KeysError, Reason, Unsealed, new_tag, ring_put},
-    recipients::{Recipient, Recipients},
+    recipients::{MOST, Recipient, Recipients},
 };
 
 /// How often a new set is tried to be written: each loss is another writer's gain.
@@ -40,7 +40,7 @@ pub struct Wanted {
 impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.new_set { "a new set" } else { "the last set" })?;
-        for recipient in &self.recipients {
+        for recipient in self.recipients.iter().take(MOST) {
             // Nobody has looked at it yet, and it may be a secret that was put in the wrong place.
             let public = recipient.parse::<Recipient>();
             public.map_or(Ok(()), |recipient| write!(f, " {recipient}"))?;

@@ -12,9 +12,11 @@ use super::{
     super::{
         BootError, Given, Parcel, Wanted, escrow,
         recovery::{self, Collected},
+        rehydrate,
         site::Site,
     },
     fakes::Process,
+    reshare,
     world::World,
 };
 use crate::recipients::Recipients;
@@ -157,6 +159,31 @@ async fn other_custodians_replace_those_of_before() {
     ask(&plain, &site, Wanted::default()).await.expect("a plain set");
     let given = ask(&plain, &site, new_set(&before.public())).await.expect("encrypted from now on");
     restores(&plain, &before.open(&given)[1..]).await.expect("theirs");
+}
+
+#[tokio::test]
+async fn a_new_set_is_split_as_the_keepers_shards_are_at_the_time() {
+    let custodians = Custodians::new(3);
+    let world = escrowed(&custodians).await.with_spare_keepers(2);
+    let site = world.nexus().await;
+    let old = custodians.open(&ask(&world, &site, Wanted::default()).await.expect("given"));
+    let wish = async |generation, shares, threshold| {
+        let wish = reshare::wish(generation, shares, threshold);
+        reshare::ask(&site, wish).await.expect("claimed");
+        rehydrate::round(&site).await.expect("a round");
+    };
+    wish(2, 5, 3).await;
+    assert_eq!(ring(&site).current().quorum.threshold(), 3);
+    restores(&world, &old[1..]).await.expect("two, as they were told");
+    let next = ask(&world, &site, new_set(&[])).await.expect("a new set");
+    assert_eq!((next.quorum.shares(), next.quorum.threshold()), (3, 3));
+    restores(&world, &custodians.open(&next)).await.expect("all three");
+
+    wish(3, 5, 4).await;
+    let refused = ask(&world, &site, new_set(&[])).await.expect_err("one is missing").to_string();
+    assert!(refused.contains("3 recipients are too few: any 4"), "{refused}");
+    let again = ask(&world, &site, Wanted::default()).await.expect("the last set");
+    restores(&world, &custodians.open(&again)).await.expect("still good");
 }
 
 #[tokio::test]
