@@ -19,6 +19,9 @@ use crate::error::{commit_failed, failed, is_survived};
 /// for gone: a fresh connection tells sooner than waiting.
 const READ_PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long it must at least have been silent for that: a caller in a hurry proves nothing.
+const SUSPICION: Duration = Duration::from_secs(1);
+
 /// What came of asking until [`Lent::due`].
 pub(crate) type Asked<T> = std::result::Result<sqlx::Result<T>, Elapsed>;
 
@@ -31,6 +34,7 @@ pub(crate) struct Lent {
     member: Option<Member>,
     permit: Option<OwnedSemaphorePermit>,
     purpose: Use,
+    since: Instant,
     due: Instant,
 }
 
@@ -42,11 +46,12 @@ impl Lent {
         purpose: Use,
         deadline: Instant,
     ) -> Self {
+        let since = Instant::now();
         let due = match purpose {
-            Use::Read => deadline.min(Instant::now() + READ_PATIENCE),
+            Use::Read => deadline.min(since + READ_PATIENCE),
             Use::Write => deadline,
         };
-        Self { link, member: Some(member), permit: Some(permit), purpose, due }
+        Self { link, member: Some(member), permit: Some(permit), purpose, since, due }
     }
 
     /// Until when an answer is waited for.
@@ -117,6 +122,7 @@ impl Lent {
     fn silent(&mut self) {
         let (Some(member), Some(permit)) = (self.member.take(), self.permit.take()) else { return };
         match self.purpose {
+            Use::Read if self.since.elapsed() < SUSPICION => {}
             Use::Read => self.link.retire(&member.era, &"it doesn't answer"),
             Use::Write => lingering::watch(&self.link, member, permit),
         }

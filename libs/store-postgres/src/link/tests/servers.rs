@@ -42,6 +42,9 @@ async fn a_connection_that_fell_silent_costs_one_patience_and_takes_its_siblings
     }
     assert_eq!(link.pool().idle, 3);
     server.pause_backends().unwrap();
+    let hurry = Instant::now() + Duration::from_millis(50);
+    ask_until(&link, "SELECT 1", hurry).await.expect_err("silent");
+    assert_eq!(link.pool().idle, 2, "nothing was proved yet");
     let error = ask(&link, "SELECT 1").await.expect_err("silent").to_string();
     assert!(error.contains("didn't answer in time"), "{error}");
     ask(&link, "SELECT 1").await.expect("over a fresh connection");
