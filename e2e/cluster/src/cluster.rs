@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context, ensure};
 use k8s_openapi::api::core::v1::Node as NodeResource;
 use kube::{Api as Resources, Client, Config, api::ListParams};
+use serde_json::json;
 use tokio::process::Command;
 
 use crate::{
@@ -23,6 +24,7 @@ use crate::{
     node::Node,
     pki::{Authority, User},
     process::{Process, until},
+    storage,
     tools::Tool,
 };
 
@@ -64,6 +66,7 @@ impl Cluster {
         progress.tell("containerd, kubelet and kube-proxy run on every node");
         cluster.until_nodes_are_ready().await?;
         progress.tell("all nodes are ready");
+        cluster.apply(&cluster.storage()?).await?;
         cluster.apply(DNS_MANIFEST).await?;
         let ready = "rollout status deployment/coredns --namespace kube-system --timeout 180s";
         cluster.kubectl(&ready.split(' ').collect::<Vec<_>>(), "").await?;
@@ -160,6 +163,13 @@ impl Cluster {
         };
         let mut watched = self.nodes.iter_mut().flat_map(Node::processes).collect::<Vec<_>>();
         until("all nodes are ready", &mut watched, ready).await
+    }
+
+    fn storage(&self) -> anyhow::Result<String> {
+        let volumes = self.nodes.iter().map(|node| storage::of_node(&node.name, &node.folder));
+        let mut items = volumes.collect::<anyhow::Result<Vec<_>>>()?.concat();
+        items.push(storage::class());
+        Ok(json!({ "apiVersion": "v1", "kind": "List", "items": items }).to_string())
     }
 
     async fn apply(&self, manifest: &str) -> anyhow::Result<()> {

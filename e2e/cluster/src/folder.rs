@@ -7,11 +7,12 @@ use std::{
 };
 
 use anyhow::Context;
+use rustix::process::getuid;
 use tempfile::TempDir;
 
 use crate::cgroup;
 
-/// Short, because sockets lie below it and their paths have at most 107 bytes.
+/// Before the user's number. Short, because sockets lie below it and their paths have at most 107 bytes.
 const PARENT: &str = "spike-kubernetes";
 
 /// A folder that exists as long as this does. Its lock tells others that the run is alive.
@@ -24,7 +25,7 @@ pub(crate) struct Folder {
 impl Folder {
     /// Makes one, and removes those of runs that were killed.
     pub(crate) fn new(prefix: &str) -> anyhow::Result<Self> {
-        let parent = env::temp_dir().join(PARENT);
+        let parent = env::temp_dir().join(format!("{PARENT}-{}", getuid().as_raw()));
         fs::create_dir_all(&parent).with_context(|| format!("create {}", parent.display()))?;
         let sweeping = File::create(parent.join("lock"))?;
         sweeping.lock()?;

@@ -47,7 +47,7 @@ pub(crate) fn of_static(name: &str, program: &Path, folder: &Path) -> anyhow::Re
 }
 
 /// A program of this workspace, built beside the running one (or beside the running test).
-pub(crate) fn program(name: &str) -> anyhow::Result<PathBuf> {
+pub fn program(name: &str) -> anyhow::Result<PathBuf> {
     let own = env::current_exe()?;
     let found =
         own.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|p| p.exists());

@@ -1,7 +1,11 @@
 //! What a test on a cluster works in: a namespace of its own, in the cluster that
 //! `SPIKE_E2E_KUBECONFIG` names. `spike-kubernetes run` sets it, and so does `scripts/kind.sh`.
 
-use std::{env, path::PathBuf, process::Stdio};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use anyhow::{Context, ensure};
 use k8s_openapi::api::core::v1::Namespace as Resource;
@@ -12,7 +16,7 @@ use kube::{
 use serde_json::{from_value, json};
 use tokio::{io::AsyncWriteExt, process::Command};
 
-use crate::api::config;
+use crate::{api::config, forward::Forward};
 
 /// Names the cluster. Not `KUBECONFIG`: a person's own cluster is no place for tests.
 pub(crate) const KUBECONFIG: &str = "SPIKE_E2E_KUBECONFIG";
@@ -49,12 +53,18 @@ impl Namespace {
 
     /// Applies a manifest of YAML or JSON.
     pub async fn apply(&self, manifest: &str) -> anyhow::Result<()> {
-        self.run(&["apply", "--server-side", "--filename=-"], manifest).await.map(drop)
+        let apply = ["apply", "--server-side", "--filename=-"];
+        run(self.command(), &apply, manifest).await.map(drop)
     }
 
     /// Runs kubectl in the namespace; what it prints.
     pub async fn kubectl(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        self.run(arguments, "").await
+        run(self.command(), arguments, "").await
+    }
+
+    /// Runs kubectl for what lies outside the namespace; what it prints.
+    pub async fn administer(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        run(kubectl(&self.kubeconfig), arguments, "").await
     }
 
     /// Deletes it. A namespace of a test that failed stays, to be looked at.
@@ -64,24 +74,39 @@ impl Namespace {
         Ok(())
     }
 
-    async fn run(&self, arguments: &[&str], input: &str) -> anyhow::Result<String> {
-        let mut kubectl = Command::new("kubectl")
-            .arg("--kubeconfig")
-            .arg(&self.kubeconfig)
-            .args(["--namespace", &self.name])
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .context("run kubectl")?;
-        let mut stdin = kubectl.stdin.take().context("its input is piped")?;
-        stdin.write_all(input.as_bytes()).await?;
-        drop(stdin);
-        let out = kubectl.wait_with_output().await?;
-        let error = String::from_utf8_lossy(&out.stderr);
-        ensure!(out.status.success(), "kubectl {}: {}", arguments.join(" "), error.trim());
-        Ok(String::from_utf8_lossy(&out.stdout).into_owned())
+    /// Opens a port on loopback that leads to a port of a pod, Service or workload.
+    pub async fn forward(&self, target: &str, port: u16) -> anyhow::Result<Forward> {
+        let mut kubectl = self.command();
+        kubectl.args(["port-forward", target, &format!(":{port}")]);
+        Forward::start(kubectl).await
     }
+
+    fn command(&self) -> Command {
+        let mut command = kubectl(&self.kubeconfig);
+        command.args(["--namespace", &self.name]);
+        command
+    }
+}
+
+fn kubectl(kubeconfig: &Path) -> Command {
+    let mut command = Command::new("kubectl");
+    command.arg("--kubeconfig").arg(kubeconfig).kill_on_drop(true);
+    command
+}
+
+async fn run(mut kubectl: Command, arguments: &[&str], input: &str) -> anyhow::Result<String> {
+    let mut child = kubectl
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("run kubectl")?;
+    let mut stdin = child.stdin.take().context("its input is piped")?;
+    stdin.write_all(input.as_bytes()).await?;
+    drop(stdin);
+    let out = child.wait_with_output().await?;
+    let error = String::from_utf8_lossy(&out.stderr);
+    ensure!(out.status.success(), "kubectl {}: {}", arguments.join(" "), error.trim());
+    Ok(String::from_utf8_lossy(&out.stdout).into_owned())
 }

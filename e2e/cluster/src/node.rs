@@ -26,8 +26,9 @@ const CNI_PLUGINS: &str = "/usr/lib/cni";
 pub(crate) struct Node {
     /// `node-1`, …
     pub(crate) name: String,
+    /// Its disk.
+    pub(crate) folder: PathBuf,
     place: Place,
-    folder: PathBuf,
     kubelet: Vec<String>,
     proxy: Vec<String>,
     running: Option<Running>,

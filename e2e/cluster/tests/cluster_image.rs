@@ -75,7 +75,7 @@ async fn keepers_move_when_their_node_is_drained_or_dies() {
         ["drain", one, "--ignore-daemonsets", "--timeout=120s", "--pod-selector=app=keeper"];
     namespace.kubectl(&drain).await.expect("drained");
     until("both run on the other node", async || placed(&namespace).await == [&**other; 2]).await;
-    namespace.kubectl(&["uncordon", one]).await.expect("uncordoned");
+    namespace.administer(&["uncordon", one]).await.expect("uncordoned");
 
     kill_node(other).await.expect("killed");
     let nodes = Resources::<Node>::all(namespace.client());
