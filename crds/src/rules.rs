@@ -27,6 +27,7 @@ pub const RULES: &[Rule] = &[
     RESHARE,
     RECIPIENTS,
     RECIPIENTS_DIFFER,
+    RECIPIENTS_PUBLIC,
     IMAGE,
     OVERRIDDEN_LABELS,
     OVERRIDDEN_ENV,
@@ -180,6 +181,17 @@ pub(crate) const RECIPIENTS_DIFFER: Rule = Rule {
     field: ".recipients",
     cel: "self.recipients.all(one, self.recipients.exists_one(other, one == other))",
     says: "spec.recovery.age.recipients names someone twice: each custodian holds one shard",
+    numbers: &[],
+};
+
+/// A secret key that is written here has been told to everyone who may look at the manifest. The
+/// answer must not repeat it, as a pattern's would.
+pub(crate) const RECIPIENTS_PUBLIC: Rule = Rule {
+    name: "recipients-public",
+    at: &["spec.recovery.age"],
+    field: ".recipients",
+    cel: "self.recipients.all(one, one.startsWith('age1'))",
+    says: "spec.recovery.age.recipients must be age public keys, age1…; if a secret key was written there, make another",
     numbers: &[],
 };
 

@@ -319,10 +319,10 @@ mod tests {
 
     #[test]
     fn custodians_are_known_to_the_bootstrap() {
-        let recovery = "  recovery: {age: {recipients: [a, b]}}\n  nexus:";
+        let recovery = "  recovery: {age: {recipients: [age1a, age1b]}}\n  nexus:";
         let plan = planned("  nexus:", recovery).expect("fits a laptop");
         let bootstrap = plan.bootstrap.expect("makes a key");
-        assert_eq!(variable(&bootstrap, "SPIKE_BOOTSTRAP_RECIPIENTS"), Some("a,b"));
+        assert_eq!(variable(&bootstrap, "SPIKE_BOOTSTRAP_RECIPIENTS"), Some("age1a,age1b"));
         let without = planned("", "").expect("fits a laptop").bootstrap.expect("makes a key");
         assert_eq!(variable(&without, "SPIKE_BOOTSTRAP_RECIPIENTS"), None);
     }
@@ -372,7 +372,7 @@ mod tests {
             ("  nexus:", "  paused: true\n  nexus:", "spec.paused is true"),
             (
                 "sqlite: {}",
-                "memory: {}\n  recovery: {age: {recipients: [a, b]}}",
+                "memory: {}\n  recovery: {age: {recipients: [age1a, age1b]}}",
                 "spec.recovery.age: ",
             ),
         ] {

@@ -14,7 +14,8 @@ pub struct Recovery {
 /// Recovery shards encrypted with age, one to each recipient.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Age {
-    /// Public keys (`age1…`), one per custodian.
-    #[schemars(length(max = 15), inner(length(max = 200)))]
+    /// Public keys (`age1…`; those of hardware that quantum computers don't break are long), one
+    /// per custodian.
+    #[schemars(length(max = 15), inner(length(max = 2500)))]
     pub recipients: Vec<String>,
 }

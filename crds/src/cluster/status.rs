@@ -109,7 +109,7 @@ pub struct RootKeyStatus {
 #[serde(rename_all = "camelCase")]
 pub struct RecoveryStatus {
     /// Whose they are: age public keys.
-    #[schemars(length(max = 15), inner(length(max = 200)))]
+    #[schemars(length(max = 15), inner(length(max = 2500)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipients: Vec<String>,
     /// How many of them restore the root key.

@@ -47,5 +47,7 @@ impl Problems {
         differ.sort();
         differ.dedup();
         self.obey(&rules::RECIPIENTS_DIFFER, differ.len() == age.recipients.len(), &[]);
+        let public = age.recipients.iter().all(|recipient| recipient.starts_with("age1"));
+        self.obey(&rules::RECIPIENTS_PUBLIC, public, &[]);
     }
 }
