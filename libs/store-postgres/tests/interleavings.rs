@@ -8,14 +8,17 @@ mod world;
 use std::{sync::Arc, time::Duration};
 
 use spike_store::{
-    Documents, Epochs, Kind, Names, Secrets, StoreError,
+    Call, Documents, Epochs, Kind, Names, Secrets, StoreError,
     conformance::samples::{
         batch, call, epochs, guarded, head, key, keyed, put_manifest, revision, step,
     },
 };
 use spike_store_postgres::PostgresStore;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
 use tokio_util::task::TaskTracker;
 
 use self::world::{RUNTIME, World};
@@ -47,13 +50,23 @@ impl Scene {
         &mut self,
         write: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
+        self.waits_as(1, write).await
+    }
+
+    /// The same, when there are so many that wait.
+    async fn waits_as<T: Send + 'static>(
+        &mut self,
+        count: u64,
+        write: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
         let write = begin(write);
         let waits = format!(
             "SELECT count(*) FROM pg_stat_activity
              WHERE datname = '{}' AND cardinality(pg_blocking_pids(pid)) > 0",
             self.database
         );
-        while self.world.server.ask(waits.as_str()).await.expect("asked") == "0" {
+        let count = count.to_string();
+        while self.world.server.ask(waits.as_str()).await.expect("asked") != count {
             assert!(!write.is_finished(), "it didn't wait");
             sleep(Duration::from_millis(5)).await;
         }
@@ -224,6 +237,43 @@ async fn a_key_that_was_used_while_a_commit_waited_replays_and_harms_no_neighbou
     assert!(!neighbour.expect("its neighbour").value.replayed);
     assert_eq!(revision(&*scene.store, "a").await, 0, "its batch had happened elsewhere");
     assert_eq!(revision(&*scene.store, "b").await, 1);
+}
+
+/// All lanes are busy. What none of them began in time is withdrawn; what one did is in doubt until
+/// its key tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_withdraws_what_was_not_begun_and_leaves_the_rest_in_doubt() {
+    let mut scene = Scene::new().await;
+    scene.other(LOCK).await;
+    let hurried = || Call { deadline: Instant::now() + Duration::from_secs(4), ..call() };
+    let mut begun = Vec::new();
+    // As many as there are lanes: those of nine connections. The last one never gets one.
+    for number in 0..4 {
+        let (store, call) = (scene.store.clone(), hurried());
+        let at = format!("p/{number}");
+        let write = keyed([step(&at, 0)], key(number));
+        let commit = async move { store.commit(&call, write).await };
+        begun.push(if number < 3 {
+            scene.waits_as(number + 1, commit).await
+        } else {
+            begin(commit)
+        });
+    }
+    for (number, commit) in begun.into_iter().enumerate() {
+        match commit.await.unwrap() {
+            Err(StoreError::Ambiguous { .. }) if number < 3 => {}
+            Err(StoreError::Unavailable { retryable: true, .. }) if number == 3 => {}
+            other => unreachable!("{number}: {other:?}"),
+        }
+    }
+    scene.other("COMMIT").await;
+    for number in 0..4 {
+        let at = format!("p/{number}");
+        let again = keyed([step(&at, 0)], key(number));
+        let done = scene.store.commit(&call(), again).await.expect("never a conflict").value;
+        assert!(number < 3 || !done.replayed, "what was withdrawn had never happened");
+        assert_eq!(revision(&*scene.store, &at).await, 1);
+    }
 }
 
 /// Several Nexus write overlapping batches of many paths, named in any order: the server never sees

@@ -126,18 +126,17 @@ impl Line {
         self.bell.notify_waiters();
     }
 
-    /// Waits until there is something to do: until when its caller waits. `None` when the line is
-    /// closed and empty.
+    /// Waits until there is something to do: until when the most patient of its callers waits.
+    /// `None` when the line is closed and empty.
     pub(super) async fn work(&self) -> Option<Instant> {
         loop {
             let rung = self.bell.notified();
             tokio::pin!(rung);
             rung.as_mut().enable();
             {
-                let waiting = self.waiting();
-                if let Some(ticket) = waiting.tickets.iter().find(|ticket| waiting.is_free(ticket))
-                {
-                    return Some(ticket.call.deadline);
+                let mut waiting = self.waiting();
+                if let Some(deadline) = waiting.patience() {
+                    return Some(deadline);
                 }
                 if waiting.closed && waiting.tickets.is_empty() {
                     // The bell wakes one; it wakes the next.
@@ -171,8 +170,12 @@ impl Line {
 }
 
 impl Waiting {
-    fn is_free(&self, ticket: &Ticket) -> bool {
-        ticket.touches().iter().all(|touch| !self.busy.contains(touch))
+    /// The latest deadline of those that could go now. Whoever doesn't wait any more is let go.
+    fn patience(&mut self) -> Option<Instant> {
+        self.tickets.retain(|ticket| !ticket.claim.is_taken());
+        let is_free =
+            |ticket: &&Ticket| ticket.touches().iter().all(|touch| !self.busy.contains(touch));
+        self.tickets.iter().filter(is_free).map(|ticket| ticket.call.deadline).max()
     }
 
     fn gather(&mut self) -> Vec<Ticket> {

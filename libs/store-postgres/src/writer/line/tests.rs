@@ -160,3 +160,19 @@ async fn work_that_another_lane_holds_up_is_no_work() {
     });
     assert!(work.expect("the bell rang").is_some());
 }
+
+/// Otherwise a lane would look for a connection by a deadline that has passed, and refuse everyone.
+#[tokio::test]
+async fn the_hurry_of_one_is_not_that_of_all_and_who_has_left_is_let_go() {
+    let line = line();
+    let (hurried, claim) = ticket(commit([step("a", 0)]));
+    let soon = Call { deadline: Instant::now() + Duration::from_millis(1), ..call() };
+    line.join(Ticket { call: soon, ..hurried }).await.unwrap();
+    let (patient, _) = ticket(commit([step("b", 0)]));
+    let deadline = patient.call.deadline;
+    line.join(patient).await.unwrap();
+    assert_eq!(line.work().await, Some(deadline));
+    assert!(claim.take(), "its time is over");
+    assert_eq!(line.work().await, Some(deadline));
+    assert_eq!(line.waiting().tickets.len(), 1);
+}
