@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use spike_runtime::{Env, logs};
 
-use crate::authority;
+use crate::{Config, authority, run};
 
 const VARIABLES: &str = "\
 In a cluster both find the Kubernetes API by their ServiceAccount; elsewhere by KUBECONFIG.
@@ -42,7 +42,14 @@ impl Args {
                 }
                 Box::pin(authority::run(config)).await
             }
-            Command::Run => anyhow::bail!("not there yet"),
+            Command::Run => {
+                let config = Config::read(&mut env);
+                env.finish()?;
+                if self.check_config {
+                    return announce(&format!("clusters run {}", config.site.image));
+                }
+                Box::pin(run::run(config)).await
+            }
         }
     }
 }

@@ -3,13 +3,27 @@
 //! One reconcile is `dereference -> validate -> build -> plan -> apply -> status`, and does one safe
 //! step. The operator never sees a secret, a key or a shard; it reads no Secret's contents.
 
+mod apply;
 mod args;
 pub mod authority;
 pub mod build;
 pub mod cluster;
+pub mod compare;
+mod config;
+mod context;
+mod dereference;
+pub mod error;
 pub mod hash;
+pub mod lease;
+mod metrics;
 pub mod names;
+pub mod observe;
 pub mod plan;
+mod reconcile;
+pub mod run;
+pub mod status;
 pub mod validate;
+mod voices;
 
 pub use args::Args;
+pub use config::Config;

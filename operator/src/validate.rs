@@ -19,10 +19,6 @@ use crate::{
     names::Names,
 };
 
-/// A Keeper's pods are labelled with their revision's name, which ends in eleven letters more than
-/// the `StatefulSet`'s: that is one letter less than the schema allows.
-pub const LONGEST_NAME: usize = 39;
-
 /// What a spec may leave to the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Defaults {
@@ -54,12 +50,6 @@ impl Invalid {
 /// A cluster that can work, or everything that is wrong.
 pub fn validate(cluster: &SpikeCluster, defaults: &Defaults) -> Result<Cluster, Invalid> {
     let valid = spike_crds::validate(cluster).map_err(Invalid::Spec)?;
-    if valid.name.len() > LONGEST_NAME {
-        return Err(Invalid::field(
-            "metadata.name",
-            format!("must have at most {LONGEST_NAME} letters: Keepers' labels are longer than it"),
-        ));
-    }
     let spec = &cluster.spec;
     let names = Names { namespace: valid.namespace.clone(), cluster: valid.name.clone() };
     let strict = spec.network_policy.mode == NetworkPolicyMode::Strict;

@@ -26,6 +26,7 @@ const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 pub(super) fn all(cluster: &Cluster, site: &Site) -> Vec<Object> {
     let mut objects = vec![
+        bundle(cluster),
         binding(cluster, Kind::RoleBinding, AUTHORITY_ROLE),
         binding(cluster, Kind::ClusterRoleBinding, REVIEWER_ROLE),
         service(cluster),
@@ -36,6 +37,11 @@ pub(super) fn all(cluster: &Cluster, site: &Site) -> Vec<Object> {
     }
     objects.push(deployment(cluster, site));
     objects
+}
+
+/// Where the authority publishes its roots: made empty, so that the authority needn't make anything.
+fn bundle(cluster: &Cluster) -> Object {
+    Object::new(cluster, Kind::ConfigMap, AUTHORITY_BUNDLE.to_owned(), "authority", json!({}))
 }
 
 fn binding(cluster: &Cluster, kind: Kind, role: &str) -> Object {

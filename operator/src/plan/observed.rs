@@ -286,7 +286,7 @@ impl Observed {
 
     /// How many Keepers anybody may need: those of the ring, of the sets before and after it, and
     /// those of the wish. While the ring's shape can't be known, none is taken away.
-    pub(super) fn keepers_needed(&self, wished: u8) -> u8 {
+    pub(crate) fn keepers_needed(&self, wished: u8) -> u8 {
         let known = self.nexus.as_ref().map_or(0, |nexus| nexus.peers);
         let present = self.keepers.as_ref().map_or(0, |set| set.replicas).max(known);
         match &self.ring {

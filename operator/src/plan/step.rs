@@ -76,8 +76,6 @@ pub enum Hold {
 pub enum Wait {
     /// `spike.ist/confirm-delete`.
     Confirmation,
-    /// Objects that are about to go.
-    Deletion(Stage),
     /// SVIDs; why there are none.
     Identity(String),
     /// A schema Job.
@@ -112,10 +110,6 @@ pub enum Wait {
 /// Why someone must do something first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stall {
-    /// The spec can't work.
-    Invalid(String),
-    /// `podOverrides` ask for what they may not.
-    InvalidOverride(String),
     /// An object of our name belongs to somebody else.
     ForeignObject(String),
     /// The store is another cluster's.

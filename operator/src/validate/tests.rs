@@ -90,13 +90,6 @@ fn overrides_of_what_is_ours_are_refused_with_a_reason_of_their_own() {
 }
 
 #[test]
-fn a_name_that_would_break_the_keepers_labels_is_refused() {
-    let named = |length| POSTGRES.replace("name: demo", &format!("name: {}", "c".repeat(length)));
-    valid(&named(LONGEST_NAME));
-    assert!(refusal(&named(LONGEST_NAME + 1)).contains("39"));
-}
-
-#[test]
 fn reserved_kinds_are_refused_before_anything_is_made() {
     for kind in ["s3", "plugin"] {
         let text = POSTGRES.replace("postgres: {clusterRef: {name: db}}", &format!("{kind}: {{}}"));

@@ -61,6 +61,10 @@ pub(super) const KNOWN: &[&str] = &[
     "SPIKE_NEXUS_STORE_PASSWORD_FILE",
     "SPIKE_NEXUS_STORE_URL",
     "SPIKE_NEXUS_STORE_URL_FILE",
+    "SPIKE_OPERATOR_ACCOUNT",
+    "SPIKE_OPERATOR_IMAGE",
+    "SPIKE_OPERATOR_NAMESPACE",
+    "SPIKE_OPERATOR_PROBE_PORT",
     "SPIKE_REQUIRE_MLOCK",
     "SPIKE_TRUST_ROOT_OPERATOR",
     // The pod's name; the Keeper's index comes from its ordinal.

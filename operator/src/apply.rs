@@ -1,0 +1,328 @@
+//! Does one step. Every write is one that may be done again.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api,
+    api::{
+        DeleteParams, DynamicObject, EvictParams, Patch, PatchParams, PostParams, Preconditions,
+    },
+};
+use serde_json::{Value, json};
+use spike_core::wire::v2::keys::EnsureRequest;
+use spike_crds::SpikeCluster;
+
+use crate::{
+    build::{self, Kind, Object},
+    cluster::{Cluster, Identity},
+    compare::agrees,
+    context::Context,
+    error::Error,
+    names::{AUTHORITY_SECRET, FINALIZER, MANAGER, Part, annotation},
+    observe::{self, Live, number, text},
+    plan::{Hold, Stage, Step},
+};
+
+/// Who keeps the number of replicas while it changes hands.
+const HANDOVER: &str = "spike-operator/scale-handover";
+
+/// What a step is applied to.
+pub(crate) struct Target<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) live: &'a Live,
+    pub(crate) ctx: &'a Context,
+}
+
+impl Target<'_> {
+    /// Does it. Steps that only wait do nothing.
+    pub(crate) async fn apply(&self, step: &Step) -> Result<(), Error> {
+        match step {
+            Step::Idle | Step::Paused | Step::Wait(_) | Step::Stall(_) => Ok(()),
+            Step::Retain => self.retain().await,
+            Step::Delete(stage) => self.delete(*stage).await,
+            Step::Release => self.release().await,
+            Step::ApplyBase => self.apply_base().await,
+            Step::ApplyKeepers { replicas, template } => {
+                let memory = self.memory();
+                let template = match template {
+                    Hold::Wished => None,
+                    Hold::Present => self.applied(),
+                };
+                let template = template.unwrap_or_else(|| build::keeper_template(self.cluster));
+                self.write(build::stateful_set(self.cluster, *replicas, &template, &memory)).await
+            }
+            Step::RollBackKeepers => self.roll_back().await,
+            Step::RecordGood => self.record_good().await,
+            Step::ForgetKeeper { pod, uid } => self.forget(pod, uid).await,
+            Step::EvictKeeper { pod, uid } => self.evict(pod, uid).await,
+            Step::Migrate => self.create(build::schema_job(self.cluster)).await,
+            Step::Bootstrap { attempt } => {
+                self.create(build::bootstrap_job(self.cluster, *attempt)).await
+            }
+            Step::ApplyNexus { peers } => self.apply_nexus(*peers).await,
+            Step::Reshare => self.reshare().await,
+        }
+    }
+
+    fn memory(&self) -> build::Memory {
+        let set = self.live.stateful_set.as_ref();
+        let fresh = || build::Memory {
+            cluster_id: self.live.known.cluster_id.clone(),
+            ..build::Memory::default()
+        };
+        set.map_or_else(fresh, |set| observe::memory(self.live, set))
+    }
+
+    fn applied(&self) -> Option<Value> {
+        observe::applied_template(self.live.stateful_set.as_ref()?)
+    }
+
+    fn replicas(&self) -> u8 {
+        let set = self.live.stateful_set.as_ref();
+        let replicas = set.map_or(0, |set| number(set, "/spec/replicas"));
+        u8::try_from(replicas).unwrap_or(u8::MAX)
+    }
+
+    async fn roll_back(&self) -> Result<(), Error> {
+        let (mut memory, applied) = (self.memory(), self.applied());
+        let Some(good) = memory.good.clone() else { return Ok(()) };
+        memory.bad = applied.as_ref().map(|bad| build::digest(bad).to_string());
+        self.write(build::stateful_set(self.cluster, self.replicas(), &good, &memory)).await
+    }
+
+    async fn record_good(&self) -> Result<(), Error> {
+        let Some(applied) = self.applied() else { return Ok(()) };
+        let mut memory = self.memory();
+        let wished = build::wish(self.cluster).keeper_template;
+        memory.good = Some(applied.clone());
+        memory.bad = memory.bad.filter(|bad| bad == wished.as_str());
+        self.write(build::stateful_set(self.cluster, self.replicas(), &applied, &memory)).await
+    }
+
+    async fn apply_base(&self) -> Result<(), Error> {
+        if self.cluster.identity == Identity::Builtin {
+            self.ensure_secret().await?;
+        }
+        for (object, live) in &self.live.base {
+            let right = live.as_ref().is_some_and(|live| agrees(live, &object.manifest));
+            if !right {
+                self.write(object.clone()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The authority's Secret, empty: made without ever being read.
+    async fn ensure_secret(&self) -> Result<(), Error> {
+        let secret = json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {
+                "name": AUTHORITY_SECRET,
+                "labels": self.cluster.names.labels("authority"),
+            },
+        });
+        let secret: DynamicObject = serde_json::from_value(secret).expect("an object");
+        let api = self.ctx.api(Kind::Secret, &self.cluster.names.namespace);
+        match api.create(&PostParams::default(), &secret).await {
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            made => made.map(drop).map_err(Error::kubernetes(format!("create {AUTHORITY_SECRET}"))),
+        }
+    }
+
+    async fn apply_nexus(&self, peers: u8) -> Result<(), Error> {
+        let object = build::deployment(self.cluster, peers);
+        let ours = self.live.deployment.as_ref();
+        let replicas = ours.map_or(0, |live| number(live, "/spec/replicas"));
+        if self.cluster.nexus.autoscaling.is_some() && replicas > 0 {
+            // Without another owner the field would fall to one when we let go of it.
+            let live = u16::try_from(replicas).unwrap_or(u16::MAX);
+            let patch = build::handover(self.cluster, live);
+            let params = PatchParams::apply(HANDOVER).force();
+            let api = self.ctx.api(Kind::Deployment, &self.cluster.names.namespace);
+            let name = self.cluster.names.part(Part::Nexus);
+            let handed = api.patch(&name, &params, &Patch::Apply(patch)).await;
+            handed.map_err(Error::kubernetes("hand over the number of replicas"))?;
+            return self.put(object, None).await;
+        }
+        self.write(object).await
+    }
+
+    /// Server-side apply; a workload carries the version it was read at, so that an operator which
+    /// no longer leads fails.
+    async fn write(&self, object: Object) -> Result<(), Error> {
+        let live = match object.kind {
+            Kind::StatefulSet => self.live.stateful_set.as_ref(),
+            Kind::Deployment if object.name == self.cluster.names.part(Part::Nexus) => {
+                self.live.deployment.as_ref()
+            }
+            _ => None,
+        };
+        let version = live.and_then(|live| text(live, &["metadata", "resourceVersion"]));
+        self.put(object, version).await
+    }
+
+    async fn put(&self, object: Object, version: Option<&str>) -> Result<(), Error> {
+        let what = format!("apply {object}");
+        let Object { kind, name, mut manifest } = object;
+        let metadata = manifest.get_mut("metadata").and_then(Value::as_object_mut);
+        if let (Some(version), Some(metadata)) = (version, metadata) {
+            metadata.insert("resourceVersion".to_owned(), json!(version));
+        }
+        let params = PatchParams::apply(MANAGER).force();
+        let api = self.ctx.api(kind, &self.cluster.names.namespace);
+        let applied = api.patch(&name, &params, &Patch::Apply(manifest)).await;
+        applied.map(drop).map_err(Error::kubernetes(what))
+    }
+
+    /// A Job's template can't change: it is made once.
+    async fn create(&self, object: Object) -> Result<(), Error> {
+        let what = format!("create {object}");
+        let api = self.ctx.api(object.kind, &self.cluster.names.namespace);
+        let object: DynamicObject = serde_json::from_value(object.manifest).expect("an object");
+        match api.create(&PostParams::default(), &object).await {
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            made => made.map(drop).map_err(Error::kubernetes(what)),
+        }
+    }
+
+    fn pods(&self) -> Api<Pod> {
+        Api::namespaced(self.ctx.client.clone(), &self.cluster.names.namespace)
+    }
+
+    /// A pod whose node is gone: it has no storage, and its shard can be made again.
+    async fn forget(&self, pod: &str, uid: &str) -> Result<(), Error> {
+        let params = just(uid).grace_period(0);
+        gone(self.pods().delete(pod, &params).await.map(drop), &format!("forget pod {pod}"))
+    }
+
+    /// The disruption budget arbitrates: 429 means that somebody else is ahead.
+    async fn evict(&self, pod: &str, uid: &str) -> Result<(), Error> {
+        let params = EvictParams { delete_options: Some(just(uid)), ..EvictParams::default() };
+        gone(self.pods().evict(pod, &params).await.map(drop), &format!("evict pod {pod}"))
+    }
+
+    async fn reshare(&self) -> Result<(), Error> {
+        let unsealed = |name: &str| {
+            self.live.statuses.iter().any(|(pod, status)| pod == name && status.keys.is_some())
+        };
+        let named = |pod: &&Pod| pod.metadata.name.as_deref().is_some_and(unsealed);
+        let Some(pod) = self.live.nexus.iter().find(named) else { return Ok(()) };
+        let bundle = self.bundle();
+        let client = self.ctx.voices.keyed(self.cluster, bundle, pod).await;
+        let Ok(client) = client else { return Ok(()) };
+        let wanted = EnsureRequest {
+            generation: self.cluster.generation,
+            shares: self.cluster.shares.into(),
+            threshold: self.cluster.threshold.into(),
+        };
+        let ensured = client.ensure_keys(&wanted).await.map(drop);
+        ensured.map_err(|source| Error::Nexus { what: "keys:ensure", source })
+    }
+
+    fn bundle(&self) -> Option<&str> {
+        let mut maps = self.live.base.iter().filter_map(|(_, live)| live.as_ref());
+        maps.find_map(|map| text(map, &["data", "bundle.pem"]))
+    }
+
+    /// Everything says that it was left behind on purpose.
+    async fn retain(&self) -> Result<(), Error> {
+        let mark = json!({"metadata": {"annotations": {annotation::RETAINED: "true"}}});
+        for (kind, name) in self.present() {
+            let api = self.ctx.api(kind, &self.cluster.names.namespace);
+            let marked = api.patch(&name, &PatchParams::default(), &Patch::Merge(&mark)).await;
+            gone(marked.map(drop), &format!("mark {}/{name}", kind.name()))?;
+        }
+        Ok(())
+    }
+
+    /// What is there of ours.
+    fn present(&self) -> Vec<(Kind, String)> {
+        let base = self.live.base.iter().filter(|(_, live)| live.is_some());
+        let mut present: Vec<_> =
+            base.map(|(object, _)| (object.kind, object.name.clone())).collect();
+        if self.live.stateful_set.is_some() {
+            present.push((Kind::StatefulSet, self.cluster.names.part(Part::Keeper)));
+        }
+        if self.live.deployment.is_some() {
+            present.push((Kind::Deployment, self.cluster.names.part(Part::Nexus)));
+        }
+        present
+    }
+
+    async fn delete(&self, stage: Stage) -> Result<(), Error> {
+        let nexus = self.cluster.names.part(Part::Nexus);
+        let doomed = |(kind, name): &(Kind, String)| match stage {
+            Stage::Jobs => false,
+            Stage::Nexus => *kind == Kind::Deployment && *name == nexus,
+            Stage::Keepers => *kind == Kind::StatefulSet,
+            Stage::Rest => kind.is_namespaced() && *kind != Kind::PersistentVolumeClaim,
+            Stage::ClusterScoped => !kind.is_namespaced(),
+        };
+        let mut doomed: Vec<_> = self.present().into_iter().filter(doomed).collect();
+        if stage == Stage::Jobs {
+            let names = self.live.jobs.iter().filter_map(|job| text(job, &["metadata", "name"]));
+            doomed.extend(names.map(|name| (Kind::Job, name.to_owned())));
+        }
+        for (kind, name) in doomed {
+            let api = self.ctx.api(kind, &self.cluster.names.namespace);
+            let deleted = api.delete(&name, &DeleteParams::background()).await;
+            gone(deleted.map(drop), &format!("delete {}/{name}", kind.name()))?;
+        }
+        Ok(())
+    }
+
+    async fn release(&self) -> Result<(), Error> {
+        self.ctx.voices.forget(&self.cluster.names);
+        self.ctx.note_rolling(&self.cluster.names, false);
+        let names = &self.cluster.names;
+        release(self.ctx, &names.namespace, &names.cluster).await
+    }
+}
+
+/// Lets a `SpikeCluster` go.
+pub(crate) async fn release(ctx: &Context, namespace: &str, name: &str) -> Result<(), Error> {
+    let api: Api<SpikeCluster> = Api::namespaced(ctx.client.clone(), namespace);
+    let what = "drop the finalizer";
+    let Some(live) = api.get_opt(name).await.map_err(Error::kubernetes(what))? else {
+        return Ok(());
+    };
+    let rest: Vec<_> =
+        live.metadata.finalizers.into_iter().flatten().filter(|f| f != FINALIZER).collect();
+    finalizers(&api, name, live.metadata.resource_version.as_deref(), &rest).await
+}
+
+/// Keeps a `SpikeCluster` until what it made is taken care of.
+pub(crate) async fn hold(ctx: &Context, cluster: &SpikeCluster) -> Result<(), Error> {
+    let metadata = &cluster.metadata;
+    let namespace = metadata.namespace.as_deref().unwrap_or_default();
+    let name = metadata.name.as_deref().unwrap_or_default();
+    let api: Api<SpikeCluster> = Api::namespaced(ctx.client.clone(), namespace);
+    let mut all = metadata.finalizers.clone().unwrap_or_default();
+    all.push(FINALIZER.to_owned());
+    finalizers(&api, name, metadata.resource_version.as_deref(), &all).await
+}
+
+async fn finalizers(
+    api: &Api<SpikeCluster>,
+    name: &str,
+    version: Option<&str>,
+    all: &[String],
+) -> Result<(), Error> {
+    let patch = json!({"metadata": {"resourceVersion": version, "finalizers": all}});
+    let patched = api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await;
+    gone(patched.map(drop), "change the finalizers")
+}
+
+/// This very object, and none that came after it.
+fn just(uid: &str) -> DeleteParams {
+    let only = Preconditions { uid: Some(uid.to_owned()), ..Preconditions::default() };
+    DeleteParams::default().preconditions(only)
+}
+
+/// What is gone needn't go; what somebody else is ahead of is tried again later.
+fn gone(result: Result<(), kube::Error>, what: &str) -> Result<(), Error> {
+    match result {
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 429 => Ok(()),
+        result => result.map_err(Error::kubernetes(what)),
+    }
+}

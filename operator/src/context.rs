@@ -1,0 +1,81 @@
+//! What every reconcile shares.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject},
+    runtime::events::Recorder,
+};
+
+use crate::{
+    build::{Kind, Site},
+    metrics::Metrics,
+    names::Names,
+    validate::Defaults,
+    voices::Voices,
+};
+
+/// What every reconcile shares.
+pub(crate) struct Context {
+    /// The Kubernetes API.
+    pub(crate) client: Client,
+    /// What the operator is.
+    pub(crate) site: Site,
+    /// What a spec may leave to it.
+    pub(crate) defaults: Defaults,
+    /// Who it is to each cluster.
+    pub(crate) voices: Voices,
+    /// What it counts.
+    pub(crate) metrics: Metrics,
+    /// Tells people what it does.
+    pub(crate) recorder: Recorder,
+    /// Failures in a row, by cluster.
+    pub(crate) failures: Mutex<HashMap<Names, u32>>,
+    /// The one cluster whose Keepers are being rolled.
+    pub(crate) rolling: Mutex<Option<Names>>,
+}
+
+impl Context {
+    /// The API of a kind, in a namespace if the kind has one.
+    pub(crate) fn api(&self, kind: Kind, namespace: &str) -> Api<DynamicObject> {
+        let resource: ApiResource = kind.resource();
+        if kind.is_namespaced() {
+            Api::namespaced_with(self.client.clone(), namespace, &resource)
+        } else {
+            Api::all_with(self.client.clone(), &resource)
+        }
+    }
+
+    /// Whether a cluster may roll its Keepers: one at a time.
+    pub(crate) fn may_roll(&self, names: &Names) -> bool {
+        let rolling = self.rolling.lock().unwrap_or_else(PoisonError::into_inner);
+        rolling.as_ref().is_none_or(|other| other == names)
+    }
+
+    /// Notes whether a cluster is rolling its Keepers.
+    pub(crate) fn note_rolling(&self, names: &Names, rolls: bool) {
+        let mut rolling = self.rolling.lock().unwrap_or_else(PoisonError::into_inner);
+        if rolls && rolling.is_none() {
+            *rolling = Some(names.clone());
+        } else if !rolls && rolling.as_ref() == Some(names) {
+            *rolling = None;
+        }
+    }
+
+    /// One more failure in a row; returns how many there were before.
+    pub(crate) fn failed(&self, names: Names) -> u32 {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = failures.entry(names).or_insert(0);
+        *count = count.saturating_add(1);
+        *count - 1
+    }
+
+    /// No failure.
+    pub(crate) fn succeeded(&self, names: &Names) {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(names);
+    }
+}

@@ -1,0 +1,209 @@
+//! Reads what a cluster's plan depends on. Secrets are never read.
+
+use std::collections::BTreeSet;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use kube::{
+    Api,
+    api::{DynamicObject, ListParams},
+};
+use serde_json::Value;
+use spike_crds::SpikeCluster;
+
+use crate::{
+    build::{self, Kind, Known, Object},
+    cluster::{Cluster, Identity},
+    context::Context,
+    error::Error,
+    names::{AUTHORITY_BUNDLE, Part, annotation, label},
+    observe::{Ending, Live, text},
+    plan::Stage,
+};
+
+/// Reads at once, of one cluster: enough to be quick, too few to crowd out other clusters.
+const AT_ONCE: usize = 8;
+
+/// Everything that a plan depends on, as it is now.
+pub(crate) async fn dereference(
+    spec: &SpikeCluster,
+    cluster: &Cluster,
+    ctx: &Context,
+) -> Result<Live, Error> {
+    let namespace = &cluster.names.namespace;
+    let named = |part| cluster.names.part(part);
+    let set = get(ctx, Kind::StatefulSet, namespace, &named(Part::Keeper)).await?;
+    let deployment = get(ctx, Kind::Deployment, namespace, &named(Part::Nexus)).await?;
+    let known = Known { cluster_id: cluster_id(spec, set.as_ref()) };
+    let base = base(ctx, cluster, &known).await?;
+    let (keepers, nexus) =
+        (pods(ctx, cluster, Part::Keeper).await?, pods(ctx, cluster, Part::Nexus).await?);
+    let bundle = bundle(&base);
+    let (statuses, silence) = ctx.voices.ask(cluster, bundle.as_deref(), &nexus).await;
+    let mut live = Live {
+        identity: identity(cluster, &base, bundle.is_some()),
+        lost_nodes: lost_nodes(ctx, &keepers).await?,
+        jobs: jobs(ctx, cluster).await?,
+        last_quorum: last_quorum(spec),
+        turn: ctx.may_roll(&cluster.names),
+        stateful_set: set,
+        deployment,
+        known,
+        base,
+        keepers,
+        nexus,
+        statuses,
+        silence,
+        ending: None,
+    };
+    if spec.metadata.deletion_timestamp.is_some() {
+        live.ending = Some(ending(spec, cluster, ctx, &live).await?);
+    }
+    Ok(live)
+}
+
+async fn get(
+    ctx: &Context,
+    kind: Kind,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<Value>, Error> {
+    let found = ctx.api(kind, namespace).get_opt(name).await;
+    let found = found.map_err(Error::kubernetes(format!("get {}/{name}", kind.name())))?;
+    Ok(found.map(|object| plain(&object)))
+}
+
+fn plain(object: &DynamicObject) -> Value {
+    serde_json::to_value(object).expect("what was JSON is JSON")
+}
+
+async fn base(
+    ctx: &Context,
+    cluster: &Cluster,
+    known: &Known,
+) -> Result<Vec<(Object, Option<Value>)>, Error> {
+    let wanted = build::base(cluster, known, &ctx.site).into_iter().map(Object::sealed);
+    let reads = wanted.map(|object| async move {
+        let live = get(ctx, object.kind, &cluster.names.namespace, &object.name).await?;
+        Ok((object, live))
+    });
+    stream::iter(reads).buffered(AT_ONCE).try_collect().await
+}
+
+/// From a live list, never from a cache: what is decided by it can't be taken back.
+async fn pods(ctx: &Context, cluster: &Cluster, part: Part) -> Result<Vec<Pod>, Error> {
+    let api: Api<Pod> = Api::namespaced(ctx.client.clone(), &cluster.names.namespace);
+    let params = ListParams::default().labels(&cluster.names.query(part));
+    let listed = api.list(&params).await.map_err(Error::kubernetes(format!("list pods of {part}")));
+    Ok(listed?.items)
+}
+
+async fn jobs(ctx: &Context, cluster: &Cluster) -> Result<Vec<Value>, Error> {
+    let query = format!("{}={}", label::CLUSTER, cluster.names.cluster);
+    let api = ctx.api(Kind::Job, &cluster.names.namespace);
+    let listed = api.list(&ListParams::default().labels(&query)).await;
+    Ok(listed.map_err(Error::kubernetes("list jobs"))?.items.iter().map(plain).collect())
+}
+
+/// Nodes of pods that should have gone, if they aren't there to say so.
+async fn lost_nodes(ctx: &Context, pods: &[Pod]) -> Result<BTreeSet<String>, Error> {
+    let now = Timestamp::now();
+    let late = pods
+        .iter()
+        .filter(|pod| pod.metadata.deletion_timestamp.as_ref().is_some_and(|due| due.0 < now));
+    let nodes: BTreeSet<_> = late.filter_map(|pod| pod.spec.as_ref()?.node_name.clone()).collect();
+    let api: Api<Node> = Api::all(ctx.client.clone());
+    let mut lost = BTreeSet::new();
+    for name in nodes {
+        let node =
+            api.get_opt(&name).await.map_err(Error::kubernetes(format!("get node {name}")))?;
+        let conditions = node.and_then(|node| node.status?.conditions).unwrap_or_default();
+        if !conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True") {
+            lost.insert(name);
+        }
+    }
+    Ok(lost)
+}
+
+fn cluster_id(spec: &SpikeCluster, set: Option<&Value>) -> Option<String> {
+    let told = spec.status.as_ref().and_then(|status| status.root_key.as_ref());
+    let kept = || text(set?, &["metadata", "annotations", annotation::CLUSTER_ID]);
+    told.map(|root| root.cluster_id.clone()).or_else(|| kept().map(ToOwned::to_owned))
+}
+
+fn last_quorum(spec: &SpikeCluster) -> Option<(u8, u8)> {
+    let root = spec.status.as_ref()?.root_key.as_ref()?;
+    Some((u8::try_from(root.shares?).ok()?, u8::try_from(root.threshold?).ok()?))
+}
+
+fn bundle(base: &[(Object, Option<Value>)]) -> Option<String> {
+    let map = base.iter().find(|(object, _)| object.name == AUTHORITY_BUNDLE)?.1.as_ref()?;
+    text(map, &["data", "bundle.pem"]).map(ToOwned::to_owned)
+}
+
+/// Why no SVID can be issued.
+fn identity(
+    cluster: &Cluster,
+    base: &[(Object, Option<Value>)],
+    published: bool,
+) -> Option<String> {
+    if cluster.identity != Identity::Builtin {
+        return None;
+    }
+    if !published {
+        return Some("the authority has not published its roots".to_owned());
+    }
+    let deployment = base.iter().find(|(object, _)| object.kind == Kind::Deployment);
+    let live = deployment.and_then(|(_, live)| live.as_ref());
+    let available =
+        live.map_or(0, |live| crate::observe::number(live, "/status/availableReplicas"));
+    (available == 0).then(|| "no replica of the authority is ready".to_owned())
+}
+
+async fn ending(
+    spec: &SpikeCluster,
+    cluster: &Cluster,
+    ctx: &Context,
+    live: &Live,
+) -> Result<Ending, Error> {
+    let namespaces: Api<Namespace> = Api::all(ctx.client.clone());
+    let namespace = namespaces.get_opt(&cluster.names.namespace).await;
+    let namespace = namespace.map_err(Error::kubernetes("get the namespace"))?;
+    let ends = |namespace: Namespace| namespace.metadata.deletion_timestamp.is_some();
+    let confirmed = spec
+        .metadata
+        .annotations
+        .as_ref()
+        .and_then(|annotations| annotations.get(annotation::CONFIRM_DELETE));
+    let present: Vec<_> = live.base.iter().filter(|(_, live)| live.is_some()).collect();
+    let marked =
+        |object: &Value| text(object, &["metadata", "annotations", annotation::RETAINED]).is_some();
+    let all = present.iter().filter_map(|(_, live)| live.as_ref());
+    let mut all = all.chain(&live.stateful_set).chain(&live.deployment);
+    Ok(Ending {
+        namespace: namespace.is_none_or(ends),
+        confirmed: confirmed == Some(&cluster.names.cluster),
+        marked: all.all(marked),
+        remaining: remaining(live, &present),
+    })
+}
+
+fn remaining(live: &Live, present: &[&(Object, Option<Value>)]) -> BTreeSet<Stage> {
+    let mut remaining = BTreeSet::new();
+    let mut note = |there: bool, stage| {
+        if there {
+            remaining.insert(stage);
+        }
+    };
+    note(!live.jobs.is_empty(), Stage::Jobs);
+    note(live.deployment.is_some(), Stage::Nexus);
+    note(live.stateful_set.is_some(), Stage::Keepers);
+    // A volume with secrets on it is for people to delete.
+    let data = |kind| kind == Kind::PersistentVolumeClaim;
+    let rest =
+        |(object, _): &&(Object, Option<Value>)| object.kind.is_namespaced() && !data(object.kind);
+    note(present.iter().any(rest), Stage::Rest);
+    note(present.iter().any(|(object, _)| !object.kind.is_namespaced()), Stage::ClusterScoped);
+    remaining
+}

@@ -1,0 +1,219 @@
+//! Reduces what was read to what a plan depends on. Pure.
+
+mod jobs;
+pub(crate) mod pods;
+pub(crate) mod ring;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::Value;
+use spike_core::wire::v2::status::Status;
+use spike_crds::cluster::DeletionPolicy;
+
+use crate::{
+    build::{self, Known, Object},
+    cluster::Cluster,
+    compare::agrees,
+    hash::Digest,
+    names::{annotation, label},
+    plan::{Base, End, IdentityLook, Keepers, Nexus, Observed, Reach, Stage, Stall},
+};
+
+/// One look at everything, as it was read.
+#[derive(Clone, Debug, Default)]
+pub struct Live {
+    /// Every wanted object that is neither a workload nor a Job, and what is there of it.
+    pub base: Vec<(Object, Option<Value>)>,
+    /// The Keepers' `StatefulSet`.
+    pub stateful_set: Option<Value>,
+    /// The Nexus Deployment.
+    pub deployment: Option<Value>,
+    /// Our Jobs.
+    pub jobs: Vec<Value>,
+    /// The Keepers' pods.
+    pub keepers: Vec<Pod>,
+    /// The Nexus pods.
+    pub nexus: Vec<Pod>,
+    /// Nodes that are gone or not ready, of pods that should have gone.
+    pub lost_nodes: BTreeSet<String>,
+    /// What each Nexus says, by its pod's name.
+    pub statuses: Vec<(String, Status)>,
+    /// Why no Nexus says anything.
+    pub silence: String,
+    /// Whether SVIDs can be issued.
+    pub identity: Option<String>,
+    /// How the cluster ends, if it does.
+    pub ending: Option<Ending>,
+    /// What is known from before.
+    pub known: Known,
+    /// The quorum that was seen last.
+    pub last_quorum: Option<(u8, u8)>,
+    /// Nobody else rolls.
+    pub turn: bool,
+}
+
+/// A cluster that is being deleted.
+#[derive(Clone, Debug, Default)]
+pub struct Ending {
+    /// Its namespace ends too.
+    pub namespace: bool,
+    /// The annotation names it.
+    pub confirmed: bool,
+    /// Every object is marked.
+    pub marked: bool,
+    /// What is still there.
+    pub remaining: BTreeSet<Stage>,
+}
+
+/// What a plan is made of.
+pub fn observe(cluster: &Cluster, live: &Live, now: Timestamp) -> Observed {
+    let keepers = live.stateful_set.as_ref().map(|set| stateful_set(cluster, live, set));
+    let view = ring::view(live);
+    Observed {
+        end: live.ending.as_ref().map(|ending| end(cluster, ending)),
+        obstacle: obstacle(cluster, live),
+        base: Base { differs: differs(live) },
+        identity: live.identity.clone().map_or(IdentityLook::Ready, IdentityLook::Waits),
+        keepers,
+        keeper_pods: pods::keepers(live, now),
+        nexus: live.deployment.as_ref().map(|deployment| nexus(cluster, deployment)),
+        nexus_pods: pods::nexus(live),
+        ring_was_seen: view.was_seen,
+        ring: view.look,
+        last_quorum: live.last_quorum,
+        store: reach(live),
+        bootstrap: jobs::bootstrap(cluster, live, now),
+        migration: jobs::migration(cluster, live),
+        turn: live.turn,
+        hydration_timeout: cluster.hydration_timeout,
+    }
+}
+
+fn end(cluster: &Cluster, ending: &Ending) -> End {
+    if ending.namespace {
+        return End::Namespace;
+    }
+    match cluster.deletion {
+        DeletionPolicy::Retain => End::Retain { marked: ending.marked },
+        DeletionPolicy::Delete => {
+            End::Delete { confirmed: ending.confirmed, remaining: ending.remaining.clone() }
+        }
+    }
+}
+
+/// An object of our name that isn't ours is never touched.
+fn obstacle(cluster: &Cluster, live: &Live) -> Option<Stall> {
+    let wanted = live.base.iter().filter_map(|(object, live)| {
+        Some((object.to_string(), object.name.as_str(), live.as_ref()?))
+    });
+    let workloads = [("StatefulSet", &live.stateful_set), ("Deployment", &live.deployment)];
+    let workloads = workloads.into_iter().filter_map(|(kind, object)| {
+        let name = object.as_ref()?.pointer("/metadata/name")?.as_str()?;
+        Some((format!("{kind}/{name}"), name, object.as_ref()?))
+    });
+    let (what, name, object) =
+        wanted.chain(workloads).find(|(_, _, live)| !is_ours(cluster, live))?;
+    let owner = text(object, &["metadata", "labels", label::CLUSTER]);
+    Some(match owner {
+        Some(other) if name.starts_with("spike-authority-") => {
+            Stall::AuthorityExists(other.to_owned())
+        }
+        _ => Stall::ForeignObject(what),
+    })
+}
+
+/// Ours are those that say so, also if an earlier `SpikeCluster` of this name made them.
+pub(crate) fn is_ours(cluster: &Cluster, live: &Value) -> bool {
+    let says = |key, value: &str| text(live, &["metadata", "labels", key]) == Some(value);
+    says(label::CLUSTER, &cluster.names.cluster) && says(label::NAMESPACE, &cluster.names.namespace)
+}
+
+fn differs(live: &Live) -> Vec<String> {
+    let wrong = |(object, live): &&(Object, Option<Value>)| {
+        live.as_ref().is_none_or(|live| !agrees(live, &object.manifest))
+    };
+    live.base.iter().filter(wrong).map(|(object, _)| object.to_string()).collect()
+}
+
+/// A field by its keys: annotations have slashes and dots in theirs.
+pub(crate) fn text<'a>(value: &'a Value, path: &[&str]) -> Option<&'a str> {
+    path.iter().try_fold(value, |value, key| value.get(*key))?.as_str()
+}
+
+pub(crate) fn number(value: &Value, pointer: &str) -> i64 {
+    value.pointer(pointer).and_then(Value::as_i64).unwrap_or(0)
+}
+
+fn stateful_set(cluster: &Cluster, live: &Live, set: &Value) -> Keepers {
+    let replicas = u8::try_from(number(set, "/spec/replicas")).unwrap_or(u8::MAX);
+    let memory = memory(live, set);
+    let template = applied_template(set).unwrap_or_else(|| build::keeper_template(cluster));
+    let should = build::stateful_set(cluster, replicas, &template, &memory);
+    Keepers {
+        replicas,
+        template: build::digest(&template),
+        good: memory.good.as_ref().map(build::digest),
+        bad: memory.bad.as_deref().map(Digest::read),
+        drifted: !agrees(set, &should.manifest),
+    }
+}
+
+/// The template that was applied last, as the `StatefulSet` remembers it.
+pub(crate) fn applied_template(set: &Value) -> Option<Value> {
+    let kept = text(set, &["metadata", "annotations", annotation::TEMPLATE_APPLIED])?;
+    serde_json::from_str(kept).ok()
+}
+
+/// What the `StatefulSet` remembers, and what is known by now.
+pub(crate) fn memory(live: &Live, set: &Value) -> build::Memory {
+    let kept = |key| text(set, &["metadata", "annotations", key]);
+    build::Memory {
+        good: kept(annotation::TEMPLATE_GOOD).and_then(|good| serde_json::from_str(good).ok()),
+        bad: kept(annotation::TEMPLATE_BAD).map(ToOwned::to_owned),
+        cluster_id: live.known.cluster_id.clone(),
+    }
+}
+
+fn nexus(cluster: &Cluster, live: &Value) -> Nexus {
+    let kept = |key| text(live, &["metadata", "annotations", key]).unwrap_or_default();
+    let peers = kept(annotation::PEERS).parse().unwrap_or(0);
+    let template = Digest::read(kept(annotation::TEMPLATE));
+    let should = build::deployment(cluster, peers);
+    let same = should.annotation(annotation::TEMPLATE) == Some(template.as_str());
+    let wanted = number(live, "/spec/replicas");
+    let all = ["updatedReplicas", "availableReplicas", "replicas"];
+    let count = |name: &str| number(live, &format!("/status/{name}"));
+    let observed = number(live, "/status/observedGeneration");
+    let current = observed >= number(live, "/metadata/generation");
+    let conditions = live.pointer("/status/conditions").and_then(Value::as_array);
+    let late = |condition: &Value| text(condition, &["reason"]) == Some("ProgressDeadlineExceeded");
+    Nexus {
+        template,
+        peers,
+        replicas: u16::try_from(wanted).unwrap_or(u16::MAX),
+        rolling: !current || all.iter().any(|name| count(name) != wanted),
+        stuck: conditions.is_some_and(|all| all.iter().any(late)),
+        // Its replicas are a question of their own.
+        drifted: same && !agrees_but_replicas(live, should.manifest),
+    }
+}
+
+fn agrees_but_replicas(live: &Value, mut should: Value) -> bool {
+    if let Some(Value::Object(spec)) = should.get_mut("spec") {
+        spec.remove("replicas");
+    }
+    agrees(live, &should)
+}
+
+fn reach(live: &Live) -> Reach {
+    let mut says = live.statuses.iter().map(|(_, status)| status.store.reachable);
+    match (live.statuses.is_empty(), says.any(|reachable| reachable)) {
+        (true, _) => Reach::Unknown,
+        (false, true) => Reach::Reachable,
+        (false, false) => Reach::Unreachable,
+    }
+}

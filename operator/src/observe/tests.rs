@@ -1,0 +1,179 @@
+use serde_json::json;
+use spike_core::wire::v2::status::Status;
+use spike_crds::manifest;
+
+use super::*;
+use crate::{
+    plan::{Ring, RingLook},
+    validate::{Defaults, validate},
+};
+
+const CLUSTER_ID: &str = "0123456789abcdef0123456789abcdef";
+
+fn cluster() -> Cluster {
+    let text = "
+apiVersion: spike.ist/v1alpha1
+kind: SpikeCluster
+metadata: {name: demo, namespace: team, uid: u-1}
+spec:
+  trustDomain: example.org
+  identity: {builtin: {}}
+  store: {postgres: {clusterRef: {name: db}}}
+";
+    let defaults = Defaults { image: "spike:1".to_owned() };
+    validate(&manifest::read(text).expect("a manifest"), &defaults).expect("valid")
+}
+
+fn now() -> Timestamp {
+    "2030-01-01T01:00:00Z".parse().expect("a time")
+}
+
+fn pod(more: Value) -> Pod {
+    let mut pod = json!({
+        "metadata": {
+            "name": "spike-demo-keeper-1", "uid": "u",
+            "creationTimestamp": "2030-01-01T00:00:00Z",
+            "annotations": {"spike.ist/template": "t"},
+        },
+        "spec": {"nodeName": "a", "containers": []},
+        "status": {
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "containerStatuses": [{
+                "name": "keeper", "image": "i", "imageID": "i", "ready": true, "restartCount": 0,
+                "state": {"running": {"startedAt": "2030-01-01T00:30:00Z"}},
+            }],
+        },
+    });
+    merge(&mut pod, more);
+    serde_json::from_value(pod).expect("a pod")
+}
+
+fn merge(into: &mut Value, more: Value) {
+    match (into, more) {
+        (Value::Object(into), Value::Object(more)) => {
+            for (key, value) in more {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, more) => *into = more,
+    }
+}
+
+fn status(checked_at: &str, current: bool, holds: &Value) -> Status {
+    let status = json!({
+        "status": "ready", "reasons": [], "version": "1", "replica": "n", "clusterId": CLUSTER_ID,
+        "keys": {
+            "revision": 3, "state": "active", "epoch": 1, "rootEpoch": 1, "attempt": 1,
+            "generation": 1, "setId": "00".repeat(16), "shares": 3, "threshold": 2,
+        },
+        "keepers": [{
+            "index": 2, "url": "https://k", "reachable": true, "holds": holds,
+            "current": current, "checkedAt": checked_at,
+        }],
+        "store": {"kind": "postgres", "reachable": true},
+        "policies": {"counter": 1},
+        "audit": {"sink": "stdout", "lastSeq": 1, "failures": 0},
+        "memory": {"locked": true},
+    });
+    serde_json::from_value(status).expect("a status")
+}
+
+fn sealed(code: &str) -> Status {
+    let mut status =
+        serde_json::to_value(status("2030-01-01T00:59:00Z", false, &json!([]))).expect("JSON");
+    let map = status.as_object_mut().expect("a map");
+    map.remove("keys");
+    map.insert("status".to_owned(), json!("sealed"));
+    map.insert("reasons".to_owned(), json!([{"code": code, "message": "because"}]));
+    serde_json::from_value(status).expect("a status")
+}
+
+fn one(pod: Pod, said: Option<Status>) -> crate::plan::KeeperPod {
+    let statuses = said.into_iter().map(|status| ("n".to_owned(), status)).collect();
+    let live = Live { keepers: vec![pod], statuses, ..Live::default() };
+    observe(&cluster(), &live, now()).keeper_pods.remove(0)
+}
+
+fn look(said: Status) -> (RingLook, bool) {
+    let live = Live { statuses: vec![("n".to_owned(), said)], ..Live::default() };
+    let seen = observe(&cluster(), &live, now());
+    (seen.ring, seen.ring_was_seen)
+}
+
+#[test]
+fn a_keeper_is_hydrated_only_if_a_nexus_asked_this_very_container() {
+    let after = one(pod(json!({})), Some(status("2030-01-01T00:59:00Z", true, &json!([]))));
+    assert!(after.hydrated && after.running && after.ordinal == 1);
+    let before = one(pod(json!({})), Some(status("2030-01-01T00:10:00Z", true, &json!([]))));
+    assert!(!before.hydrated, "what it held before it was restarted is gone");
+    let unready = json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}});
+    let said = status("2030-01-01T00:59:00Z", true, &json!([]));
+    assert!(!one(pod(unready), Some(said)).hydrated);
+}
+
+#[test]
+fn a_keeper_is_empty_only_if_that_is_certain() {
+    assert!(!one(pod(json!({})), None).empty, "nobody asked it");
+    let said = status("2030-01-01T00:59:00Z", false, &json!([]));
+    assert!(one(pod(json!({})), Some(said)).empty, "a Nexus asked");
+    let mut broken = pod(json!({}));
+    let waiting = json!({"waiting": {"reason": "ImagePullBackOff"}});
+    let status = broken.status.as_mut().expect("there");
+    let container = status.container_statuses.as_mut().expect("there").first_mut().expect("one");
+    container.state = serde_json::from_value(waiting).expect("a state");
+    let broken = one(broken, None);
+    assert!(broken.empty && broken.crashed && !broken.running);
+}
+
+#[test]
+fn a_pod_is_lost_only_with_its_node_and_after_its_grace() {
+    let going = |due: &str| pod(json!({"metadata": {"deletionTimestamp": due}}));
+    let lost = |due: &str, nodes: &[&str]| {
+        let lost_nodes = nodes.iter().map(|node| (*node).to_owned()).collect();
+        let live = Live { keepers: vec![going(due)], lost_nodes, ..Live::default() };
+        observe(&cluster(), &live, now()).keeper_pods.remove(0).lost
+    };
+    assert!(lost("2030-01-01T00:58:00Z", &["a"]));
+    assert!(!lost("2030-01-01T00:59:30Z", &["a"]), "it may yet go by itself");
+    assert!(!lost("2030-01-01T00:58:00Z", &["b"]), "its node is there");
+}
+
+#[test]
+fn what_nexus_says_decides_what_the_ring_is() {
+    let ring = Ring { shares: 3, threshold: 2, generation: 1, pending: None, previous: None };
+    let open = status("2030-01-01T00:59:00Z", true, &json!([]));
+    assert_eq!(look(open), (RingLook::Open(ring), true));
+    assert_eq!(look(sealed("not_bootstrapped")), (RingLook::Absent, false));
+    assert_eq!(look(sealed("not_enough_keepers")), (RingLook::Sealed { short: true }, true));
+    assert_eq!(look(sealed("wrong_cluster")), (RingLook::Foreign, false));
+    let unknown = look(sealed("store_unavailable"));
+    assert_eq!(unknown, (RingLook::Unknown("because".to_owned()), false));
+}
+
+#[test]
+fn another_cluster_id_than_the_known_one_is_a_foreign_store() {
+    let said = status("2030-01-01T00:59:00Z", true, &json!([]));
+    let known = Known { cluster_id: Some("ff".repeat(16)) };
+    let live = Live { statuses: vec![("n".to_owned(), said)], known, ..Live::default() };
+    assert_eq!(observe(&cluster(), &live, now()).ring, RingLook::Foreign);
+}
+
+#[test]
+fn an_object_of_our_name_that_is_not_ours_stops_everything() {
+    let object = build::base(&cluster(), &Known::default(), &site()).remove(0);
+    let foreign = json!({"metadata": {"name": object.name, "labels": {}}});
+    let live = Live { base: vec![(object.clone(), Some(foreign))], ..Live::default() };
+    let stall = observe(&cluster(), &live, now()).obstacle;
+    assert_eq!(stall, Some(Stall::ForeignObject(object.to_string())));
+    let live = Live { base: vec![(object.clone(), Some(object.manifest))], ..Live::default() };
+    let seen = observe(&cluster(), &live, now());
+    assert_eq!((seen.obstacle, seen.base.differs.len()), (None, 0));
+}
+
+fn site() -> build::Site {
+    build::Site {
+        namespace: "spike-system".to_owned(),
+        account: "spike-operator".to_owned(),
+        image: "spike:1".to_owned(),
+    }
+}

@@ -1,0 +1,236 @@
+//! Puts the operator together: waits to lead, reconciles, and stops at once when it no longer leads.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use futures::StreamExt;
+use k8s_openapi::{
+    api::{
+        apps::v1::{Deployment, StatefulSet},
+        batch::v1::Job,
+        core::v1::{ConfigMap, Pod, Service, ServiceAccount},
+        networking::v1::NetworkPolicy,
+        policy::v1::PodDisruptionBudget,
+    },
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    core::{DeserializeGuard, PartialObjectMeta},
+    runtime::{
+        Controller,
+        controller::Config as Pace,
+        events::{Recorder, Reporter},
+        reflector::ObjectRef,
+        watcher,
+    },
+};
+use prometheus_client::registry::Registry;
+use serde::de::DeserializeOwned;
+use spike_core::{Role, wire::v2::health::Health};
+use spike_crds::SpikeCluster;
+use spike_identity::{Identity, Wanted};
+use spike_runtime::{
+    metrics::Metrics as Finished,
+    probes::{Probe, Probes},
+    process,
+    serve::bind,
+};
+use tokio::time::sleep;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    config::{self, Config},
+    context::Context,
+    lease::Election,
+    metrics::Metrics,
+    names::{MANAGER, label},
+    reconcile::{failed, reconcile},
+    validate::Defaults,
+    voices::Voices,
+};
+
+/// Clusters that are worked on at once: each waits for answers most of its time.
+const AT_ONCE: u16 = 32;
+
+/// Changes of one cluster within this time are looked at once.
+const DEBOUNCE: Duration = Duration::from_millis(200);
+
+/// Between two looks for the CRD, which may be installed after us.
+const CRD_PAUSE: Duration = Duration::from_secs(2);
+
+/// The CRD that must be there.
+const CRD: &str = "spikeclusters.spike.ist";
+
+type Guarded = DeserializeGuard<SpikeCluster>;
+
+/// Runs the operator until SIGTERM or SIGINT, or until it no longer leads.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    process::protect(false)?;
+    spike_identity::install_crypto();
+    let stop = process::shutdown().context("signals")?;
+    let client = Client::try_default().await.context("no access to the Kubernetes API")?;
+    serve(config, client, stop).await
+}
+
+/// The same with a client and a stop of the caller's.
+pub async fn serve(config: Config, client: Client, stop: CancellationToken) -> anyhow::Result<()> {
+    let tracker = TaskTracker::new();
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let probes = Probes::new(Arc::new(Alive), Finished::new(registry));
+    let listener = bind(config::PROBES, &config.probes).await?;
+    let done = CancellationToken::new();
+    let _done = done.clone().drop_guard();
+    tracker.spawn(probes.serve(listener, stop.clone(), done.clone()));
+
+    let led = stop.clone().run_until_cancelled_owned(until_leading(&config, &client)).await;
+    let ended = match led {
+        Some(election) => {
+            metrics.leads.set(1);
+            tracing::info!(replica = config.replica, "leads");
+            lead(&config, client, metrics, election?, &stop, &tracker).await
+        }
+        None => Ok(()),
+    };
+    done.cancel();
+    tracker.close();
+    tracker.wait().await;
+    ended
+}
+
+/// Waits for the CRD, then for the lease.
+async fn until_leading(config: &Config, client: &Client) -> anyhow::Result<Election> {
+    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
+    loop {
+        match crds.get_opt(CRD).await {
+            Ok(Some(_)) => break,
+            Ok(None) => tracing::warn!("waits for the CRD {CRD}: install it"),
+            Err(why) => tracing::warn!(error = %why, "the CRD can't be looked for"),
+        }
+        sleep(CRD_PAUSE).await;
+    }
+    let mut election = Election::new(client.clone(), &config.site.namespace, &config.replica);
+    election.lead().await;
+    Ok(election)
+}
+
+async fn lead(
+    config: &Config,
+    client: Client,
+    metrics: Metrics,
+    election: Election,
+    stop: &CancellationToken,
+    tracker: &TaskTracker,
+) -> anyhow::Result<()> {
+    let spire = spire(config, stop, tracker).await;
+    let context = Arc::new(Context {
+        voices: Voices::new(
+            client.clone(),
+            config.site.clone(),
+            spire,
+            stop.clone(),
+            tracker.clone(),
+        ),
+        recorder: Recorder::new(
+            client.clone(),
+            Reporter { controller: MANAGER.to_owned(), instance: Some(config.replica.clone()) },
+        ),
+        defaults: Defaults { image: config.site.image.clone() },
+        site: config.site.clone(),
+        client,
+        metrics,
+        failures: std::sync::Mutex::default(),
+        rolling: std::sync::Mutex::default(),
+    });
+    let ending = CancellationToken::new();
+    let controller = control(context, ending.clone());
+    let mut controller = pin!(controller);
+    let kept = election.keep(stop.clone());
+    let mut kept = pin!(kept);
+    tokio::select! {
+        () = &mut controller => anyhow::bail!("the watches ended"),
+        // Let go after a stop: what is being reconciled may finish, then nobody acts.
+        kept = &mut kept => kept?,
+    }
+    ending.cancel();
+    controller.await;
+    Ok(())
+}
+
+/// Where SPIRE is, the operator has its identity from there; where it isn't, nobody waits for it.
+async fn spire(
+    config: &Config,
+    stop: &CancellationToken,
+    tracker: &TaskTracker,
+) -> Option<Identity> {
+    let source = config.identity.clone()?;
+    let ours = |id: &spike_core::SpiffeId| id.as_str().ends_with(Role::Operator.path());
+    let wanted = Wanted::matching(ours, "an operator's");
+    match Identity::start(source, wanted, stop.clone(), tracker).await {
+        Ok(identity) => Some(identity),
+        Err(why) => {
+            tracing::warn!(error = %why, "no identity of SPIRE: its clusters can't be asked");
+            None
+        }
+    }
+}
+
+/// Everything that makes a cluster be looked at.
+async fn control(context: Arc<Context>, stop: CancellationToken) {
+    let client = context.client.clone();
+    let clusters: Api<Guarded> = Api::all(client.clone());
+    let controller = Controller::new(clusters, watcher::Config::default())
+        .with_config(Pace::default().concurrency(AT_ONCE).debounce(DEBOUNCE))
+        .graceful_shutdown_on(stop.cancelled_owned());
+    let controller = watch::<StatefulSet>(controller, &client);
+    let controller = watch::<Deployment>(controller, &client);
+    let controller = watch::<Job>(controller, &client);
+    let controller = watch::<Pod>(controller, &client);
+    let controller = watch::<Service>(controller, &client);
+    let controller = watch::<ServiceAccount>(controller, &client);
+    let controller = watch::<ConfigMap>(controller, &client);
+    let controller = watch::<NetworkPolicy>(controller, &client);
+    let controller = watch::<PodDisruptionBudget>(controller, &client);
+    controller
+        .run(reconcile, failed, context)
+        .for_each(async |done| {
+            if let Err(why) = done {
+                tracing::debug!(error = %why, "not done");
+            }
+        })
+        .await;
+}
+
+/// Objects of ours lead to their cluster by their labels: they have no owner.
+fn watch<K>(controller: Controller<Guarded>, client: &Client) -> Controller<Guarded>
+where
+    K: Resource<DynamicType = ()>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug
+        + Send
+        + Sync
+        + 'static,
+{
+    let ours = format!("{}={MANAGER}", label::MANAGED_BY);
+    let api: Api<PartialObjectMeta<K>> = Api::all(client.clone());
+    controller.watches(api, watcher::Config::default().labels(&ours), |object| owner(&object))
+}
+
+fn owner<K: Resource<DynamicType = ()>>(
+    object: &PartialObjectMeta<K>,
+) -> Option<ObjectRef<Guarded>> {
+    let labels = object.labels();
+    let (name, namespace) = (labels.get(label::CLUSTER)?, labels.get(label::NAMESPACE)?);
+    Some(ObjectRef::new(name).within(namespace))
+}
+
+/// Ready while it runs: who waits for the lease is as ready to lead as can be.
+struct Alive;
+
+impl Probe for Alive {
+    fn health(&self) -> Health {
+        Health::READY
+    }
+}

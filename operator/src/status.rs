@@ -1,0 +1,240 @@
+//! What a cluster is, in a status and its conditions. Pure.
+//!
+//! Conditions follow kstatus: `Ready` says whether secrets are served; `Reconciling` and `Stalled`
+//! are there only while they are true of something.
+
+mod conditions;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use serde_json::{Map, Value};
+use spike_crds::{
+    SpikeCluster,
+    cluster::{
+        KeeperStatus, NexusStatus, RolloutStatus, RootKeyStatus, SpikeClusterStatus, StoreStatus,
+    },
+};
+
+use crate::{
+    build,
+    cluster::Cluster,
+    names::Part,
+    observe::{Live, pods::is_ready, ring::newest},
+    plan::{Observed, Step, Wait},
+    validate::Invalid,
+};
+
+pub use words::sentence;
+
+/// What a status is made of.
+pub struct Seen<'a> {
+    /// The object, with the status that it has.
+    pub spec: &'a SpikeCluster,
+    /// What it asks for.
+    pub cluster: &'a Cluster,
+    /// What was read.
+    pub live: &'a Live,
+    /// What that comes to.
+    pub observed: &'a Observed,
+    /// What is done about it.
+    pub step: &'a Step,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// The status of a spec that can't work.
+pub fn invalid(spec: &SpikeCluster, invalid: &Invalid, now: Timestamp) -> SpikeClusterStatus {
+    let previous = spec.status.clone().unwrap_or_default();
+    let conditions = conditions::invalid(invalid);
+    SpikeClusterStatus {
+        observed_generation: spec.metadata.generation,
+        conditions: dated(spec, conditions, &previous.conditions, now),
+        ..previous
+    }
+}
+
+/// The status of a cluster.
+pub fn build(seen: &Seen<'_>) -> SpikeClusterStatus {
+    let Seen { spec, cluster, live, observed, .. } = seen;
+    let previous = spec.status.clone().unwrap_or_default();
+    let store = newest(&live.statuses).map(|(status, _)| status);
+    let store = store.or_else(|| live.statuses.first().map(|(_, status)| status));
+    let shares = observed.last_quorum.map_or(cluster.shares, |(shares, _)| shares);
+    let shares = ring(observed).map_or(shares, |(shares, _)| shares);
+    let has_keepers = cluster.keepers() > 0;
+    SpikeClusterStatus {
+        observed_generation: spec.metadata.generation,
+        version: version(live).or(previous.version),
+        image: Some(cluster.image.reference.clone()),
+        nexus: Some(nexus(cluster, live, observed)),
+        keeper: has_keepers.then(|| keeper(live, observed)),
+        shards: has_keepers.then(|| format!("{}/{shares}", observed.hydrated())),
+        root_key: root_key(seen).or(previous.root_key),
+        recovery: previous.recovery,
+        rollout: rollout(seen),
+        store: Some(StoreStatus {
+            kind: cluster.store.kind().to_owned(),
+            schema_version: store.and_then(|s| s.store.schema).map(i64::from),
+            server_version: store.and_then(|s| s.store.server_version.clone()),
+        }),
+        conditions: dated(spec, conditions::all(seen), &previous.conditions, seen.now),
+    }
+}
+
+/// True while Keepers are replaced: one cluster does so at a time.
+pub fn rolls(cluster: &Cluster, observed: &Observed) -> bool {
+    let wished = build::wish(cluster).keeper_template;
+    let stale = |set: &crate::plan::Keepers| {
+        set.bad.as_ref() != Some(&wished)
+            && (set.template != wished
+                || observed.keeper_pods.iter().any(|pod| pod.template != set.template))
+    };
+    matches!(observed.ring, crate::plan::RingLook::Open(_))
+        && observed.keepers.as_ref().is_some_and(stale)
+}
+
+fn ring(observed: &Observed) -> Option<(u8, u8)> {
+    match &observed.ring {
+        crate::plan::RingLook::Open(ring) => Some((ring.shares, ring.threshold)),
+        _ => None,
+    }
+}
+
+/// The version of every replica, or two during a rollout.
+fn version(live: &Live) -> Option<String> {
+    let mut versions: Vec<_> = live.statuses.iter().map(|(_, s)| s.version.clone()).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    (!versions.is_empty()).then(|| versions.join(" → "))
+}
+
+fn nexus(cluster: &Cluster, live: &Live, observed: &Observed) -> NexusStatus {
+    let ready = live.nexus.iter().filter(|pod| is_ready(pod)).count();
+    NexusStatus {
+        replicas: count(live.nexus.len()),
+        ready: count(ready),
+        unsealed: count(observed.unsealed()),
+        selector: cluster.names.query(Part::Nexus),
+    }
+}
+
+fn keeper(live: &Live, observed: &Observed) -> KeeperStatus {
+    KeeperStatus {
+        replicas: count(live.keepers.len()),
+        ready: count(live.keepers.iter().filter(|pod| is_ready(pod)).count()),
+        hydrated: count(observed.hydrated()),
+    }
+}
+
+fn count(number: usize) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+fn root_key(seen: &Seen<'_>) -> Option<RootKeyStatus> {
+    let (status, keys) = newest(&seen.live.statuses)?;
+    let before = seen.spec.status.as_ref().and_then(|status| status.root_key.as_ref());
+    Some(RootKeyStatus {
+        cluster_id: status.cluster_id?.to_string(),
+        epoch: Some(keys.epoch.into()),
+        root_epoch: Some(keys.root_epoch.into()),
+        set_id: Some(keys.set_id.to_string()),
+        generation: i64::try_from(keys.generation).ok(),
+        shares: Some(keys.shares.into()),
+        threshold: Some(keys.threshold.into()),
+        bootstrapped_at: before
+            .and_then(|root| root.bootstrapped_at.clone())
+            .or_else(|| Some(Time(whole_second(seen.now)))),
+    })
+}
+
+fn rollout(seen: &Seen<'_>) -> Option<RolloutStatus> {
+    let observed = seen.observed;
+    let wished = build::wish(seen.cluster);
+    let keepers = rolls(seen.cluster, observed);
+    let nexus = observed.nexus.as_ref().is_some_and(|nexus| nexus.rolling);
+    let refused = observed.keepers.as_ref().and_then(|set| set.bad.clone());
+    let refused = refused.filter(|bad| *bad == wished.keeper_template);
+    if !keepers && !nexus && refused.is_none() {
+        return None;
+    }
+    let pod = match seen.step {
+        Step::EvictKeeper { pod, .. } => Some(pod.clone()),
+        Step::Wait(Wait::Hydration { keepers }) => keepers.first().cloned(),
+        _ => None,
+    };
+    let target =
+        if keepers || refused.is_some() { wished.keeper_template } else { wished.nexus_template };
+    let stuck = observed.nexus.as_ref().is_some_and(|nexus| nexus.stuck);
+    let blocked = match seen.step {
+        _ if refused.is_some() => Some("HydrationTimeout"),
+        _ if stuck => Some("NexusProgressDeadlineExceeded"),
+        Step::Wait(wait) => Some(words::reason_of_wait(wait)),
+        _ => None,
+    };
+    Some(RolloutStatus {
+        target: Some(target.to_string()),
+        pod,
+        blocked_reason: blocked.map(ToOwned::to_owned),
+    })
+}
+
+/// One condition, without its dates.
+pub(crate) struct Said {
+    pub(crate) kind: &'static str,
+    pub(crate) status: &'static str,
+    pub(crate) reason: String,
+    pub(crate) message: String,
+}
+
+/// Conditions with the time at which each became what it is.
+fn dated(
+    spec: &SpikeCluster,
+    said: Vec<Said>,
+    previous: &[Condition],
+    now: Timestamp,
+) -> Vec<Condition> {
+    said.into_iter()
+        .map(|Said { kind, status, reason, message }| {
+            let before = previous.iter().find(|c| c.type_ == kind && c.status == status);
+            Condition {
+                type_: kind.to_owned(),
+                status: status.to_owned(),
+                reason,
+                message,
+                observed_generation: spec.metadata.generation,
+                last_transition_time: before
+                    .map_or_else(|| Time(whole_second(now)), |c| c.last_transition_time.clone()),
+            }
+        })
+        .collect()
+}
+
+/// As the API server keeps it: a fraction would look like a change each time.
+fn whole_second(now: Timestamp) -> Timestamp {
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
+/// A merge patch: fields that are no more are null.
+pub fn patch(before: Option<&SpikeClusterStatus>, after: &SpikeClusterStatus) -> Value {
+    let json =
+        |status: &SpikeClusterStatus| serde_json::to_value(status).expect("our own types are JSON");
+    let (before, mut after) = (before.map_or(Value::Object(Map::new()), json), json(after));
+    forget(&before, &mut after);
+    after
+}
+
+fn forget(before: &Value, after: &mut Value) {
+    if let (Value::Object(before), Value::Object(after)) = (before, after) {
+        for (key, old) in before {
+            match after.get_mut(key) {
+                Some(new) => forget(old, new),
+                None => {
+                    after.insert(key.clone(), Value::Null);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The conditions: each says what holds, why, and what helps if it doesn't.
+
+use std::collections::BTreeMap;
+
+use super::{Said, Seen, rolls, words};
+use crate::{
+    plan::{IdentityLook, Observed, Reach, RingLook, Step},
+    validate::Invalid,
+};
+
+/// The reasons by which Nexus says that something else should be looked at, and whose condition it
+/// is.
+const ADVICE: [(&str, &str, &str); 3] = [
+    ("durability_degraded", "StoreReachable", "DurabilityDegraded"),
+    ("reshare_needed", "ShamirConsistent", "ReshareNeeded"),
+    ("keeper_identity_shared", "IdentityReady", "KeeperIdentityShared"),
+];
+
+fn said(kind: &'static str, holds: Option<bool>, reason: &str, message: impl Into<String>) -> Said {
+    let status = match holds {
+        Some(true) => "True",
+        Some(false) => "False",
+        None => "Unknown",
+    };
+    Said { kind, status, reason: reason.to_owned(), message: message.into() }
+}
+
+/// A spec that can't work is stalled; what runs goes on.
+pub(super) fn invalid(invalid: &Invalid) -> Vec<Said> {
+    let (reason, message) = (invalid.reason(), invalid.to_string());
+    vec![
+        said("Ready", Some(false), reason, message.clone()),
+        said("Stalled", Some(true), reason, message),
+    ]
+}
+
+/// Every condition.
+pub(super) fn all(seen: &Seen<'_>) -> Vec<Said> {
+    let mut all = vec![ready(seen), bootstrapped(seen)];
+    if seen.cluster.keepers() > 0 {
+        all.extend([quorum(seen), shamir(seen)]);
+    }
+    all.extend([store(seen), identity(seen), rollout(seen)]);
+    if seen.cluster.paused {
+        all.push(said("Paused", Some(true), "Paused", "spec.paused is true: nothing is changed"));
+    }
+    match seen.step {
+        Step::Stall(stall) => {
+            let reason = words::reason_of_stall(stall);
+            all.push(said("Stalled", Some(true), reason, words::of_stall(stall)));
+        }
+        Step::Wait(wait) => {
+            let reason = words::reason_of_wait(wait);
+            all.push(said("Reconciling", Some(true), reason, words::of_wait(wait)));
+        }
+        Step::Idle | Step::Paused => {}
+        step => all.push(said("Reconciling", Some(true), "Applying", words::sentence(step))),
+    }
+    advise(seen, &mut all);
+    all
+}
+
+/// What Nexus advises is a reason of the condition that it is about.
+fn advise(seen: &Seen<'_>, all: &mut [Said]) {
+    let reasons = seen.live.statuses.iter().flat_map(|(_, status)| &status.reasons);
+    for reason in reasons {
+        let known = ADVICE.iter().find(|(code, ..)| *code == reason.code);
+        let Some((_, kind, name)) = known else { continue };
+        if let Some(condition) = all.iter_mut().find(|condition| condition.kind == *kind)
+            && condition.status == "True"
+        {
+            (*name).clone_into(&mut condition.reason);
+            condition.message.clone_from(&reason.message);
+            if *kind == "ShamirConsistent" {
+                condition.status = "False";
+            }
+        }
+    }
+}
+
+fn ready(seen: &Seen<'_>) -> Said {
+    let serving = seen.observed.nexus_pods.iter().filter(|pod| pod.ready).count();
+    if seen.spec.metadata.deletion_timestamp.is_some() {
+        return said("Ready", Some(false), "Deleting", "the SpikeCluster is being deleted");
+    }
+    if serving > 0 && seen.observed.store != Reach::Unreachable {
+        let text = format!("{serving} Nexus replicas serve");
+        return said("Ready", Some(true), "Serving", text);
+    }
+    match seen.step {
+        Step::Stall(stall) => {
+            said("Ready", Some(false), words::reason_of_stall(stall), words::of_stall(stall))
+        }
+        Step::Wait(wait) => {
+            said("Ready", Some(false), words::reason_of_wait(wait), words::of_wait(wait))
+        }
+        _ => said("Ready", Some(false), "NotServing", "no Nexus serves yet"),
+    }
+}
+
+fn bootstrapped(seen: &Seen<'_>) -> Said {
+    let kind = "Bootstrapped";
+    if seen.observed.ring_was_seen {
+        return said(kind, Some(true), "KeyRingSeen", "there is a root key");
+    }
+    match &seen.observed.ring {
+        RingLook::Absent => said(kind, Some(false), "NoKeyRing", "there is no root key yet"),
+        RingLook::Foreign => said(kind, Some(false), "ForeignStore", "the store is another's"),
+        RingLook::Unknown(why) => said(kind, None, "NobodyKnows", why.clone()),
+        RingLook::Sealed { .. } | RingLook::Open(_) => {
+            said(kind, Some(true), "KeyRingSeen", "there is a root key")
+        }
+    }
+}
+
+fn quorum(seen: &Seen<'_>) -> Said {
+    let kind = "QuorumHealthy";
+    let observed = seen.observed;
+    let Some((shares, threshold)) = super::ring(observed).or(observed.last_quorum) else {
+        return said(kind, None, "NobodyKnows", "no Nexus says how the root key is shared");
+    };
+    let hydrated = observed.hydrated();
+    let held = format!("{hydrated} of {shares} shards are held, {threshold} are needed");
+    if hydrated < usize::from(shares) {
+        let reason = if hydrated < usize::from(threshold) { "QuorumLost" } else { "ShardsMissing" };
+        return said(kind, Some(false), reason, held);
+    }
+    if let Some(node) = holds_quorum(observed, threshold) {
+        let text = format!("{held}; node {node} alone has enough of them: add nodes or spread");
+        return said(kind, Some(false), "NodeHoldsQuorum", text);
+    }
+    said(kind, Some(true), "AllShardsHeld", held)
+}
+
+/// A node on which so many Keepers run that its owner has the root key, and its loss may lose it.
+fn holds_quorum(observed: &Observed, threshold: u8) -> Option<&str> {
+    let mut nodes = BTreeMap::<&str, u8>::new();
+    for node in observed.keeper_pods.iter().filter_map(|pod| pod.node.as_deref()) {
+        *nodes.entry(node).or_default() += 1;
+    }
+    nodes.into_iter().find(|(_, keepers)| *keepers >= threshold).map(|(node, _)| node)
+}
+
+fn shamir(seen: &Seen<'_>) -> Said {
+    let (kind, cluster) = ("ShamirConsistent", seen.cluster);
+    let replicas = seen.observed.keepers.as_ref().map(|set| set.replicas);
+    let needed = seen.observed.keepers_needed(cluster.keepers());
+    if let Some(replicas) = replicas.filter(|replicas| *replicas != needed) {
+        let text =
+            format!("{replicas} Keepers are wanted by the StatefulSet, {needed} by the shares");
+        return said(kind, Some(false), "KeepersScaled", text);
+    }
+    match &seen.observed.ring {
+        RingLook::Open(ring) => {
+            let wanted = (cluster.shares, cluster.threshold, cluster.generation);
+            let is = (ring.shares, ring.threshold, ring.generation);
+            let text = format!("the root key is shared {} of {}", ring.threshold, ring.shares);
+            if is == wanted && ring.is_settled() {
+                return said(kind, Some(true), "AsSpecified", text);
+            }
+            said(kind, Some(false), "Resharing", text)
+        }
+        _ => said(kind, None, "NobodyKnows", "no Nexus says how the root key is shared"),
+    }
+}
+
+fn store(seen: &Seen<'_>) -> Said {
+    let kind = "StoreReachable";
+    let errors = seen.live.statuses.iter().filter_map(|(_, status)| status.store.error.clone());
+    match seen.observed.store {
+        Reach::Reachable => said(kind, Some(true), "TakesWrites", "the store takes writes"),
+        Reach::Unreachable => {
+            let why = errors.into_iter().next().unwrap_or_else(|| "it doesn't answer".to_owned());
+            said(kind, Some(false), "Unreachable", why)
+        }
+        Reach::Unknown => match missing(seen) {
+            Some(what) => said(kind, None, "SecretMissing", what),
+            None => said(kind, None, "NobodyKnows", seen.live.silence.clone()),
+        },
+    }
+}
+
+/// What a pod's volumes wait for, in the kubelet's words.
+fn missing(seen: &Seen<'_>) -> Option<String> {
+    let statuses = seen.live.nexus.iter().filter_map(|pod| pod.status.as_ref());
+    let mut waiting = statuses.filter_map(|status| {
+        let container = status.container_statuses.as_ref()?.first()?;
+        container.state.as_ref()?.waiting.clone()
+    });
+    waiting.find_map(|waiting| {
+        let broken = waiting.reason.as_deref() == Some("CreateContainerConfigError");
+        waiting.message.filter(|_| broken)
+    })
+}
+
+fn identity(seen: &Seen<'_>) -> Said {
+    match &seen.observed.identity {
+        IdentityLook::Ready => said("IdentityReady", Some(true), "Issued", "SVIDs can be issued"),
+        IdentityLook::Waits(why) => said("IdentityReady", Some(false), "Pending", why.clone()),
+    }
+}
+
+fn rollout(seen: &Seen<'_>) -> Said {
+    let kind = "RolloutComplete";
+    let nexus = seen.observed.nexus.as_ref();
+    let refused = seen.observed.keepers.as_ref().is_some_and(|set| {
+        set.bad.as_ref() == Some(&crate::build::wish(seen.cluster).keeper_template)
+    });
+    if refused {
+        let text = "a Keeper of the new template did not come up: the last good one is back";
+        return said(kind, Some(false), "HydrationTimeout", text);
+    }
+    match nexus {
+        None => said(kind, Some(false), "NotApplied", "Nexus is not there yet"),
+        Some(nexus) if nexus.stuck => {
+            let text = "Nexus's new replicas don't become ready: see their pods' events";
+            said(kind, Some(false), "NexusProgressDeadlineExceeded", text)
+        }
+        Some(nexus) if nexus.rolling => {
+            said(kind, Some(false), "NexusRollout", "Nexus replicas are being replaced")
+        }
+        Some(_) if rolls(seen.cluster, seen.observed) => {
+            let manual = !seen.cluster.evicts;
+            let reason = if manual { "Manual" } else { "KeeperRollout" };
+            said(kind, Some(false), reason, "Keepers are of an older template")
+        }
+        Some(_) => said(kind, Some(true), "UpToDate", "every pod is of the present template"),
+    }
+}

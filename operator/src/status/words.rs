@@ -1,0 +1,113 @@
+//! Reasons for machines, and sentences for people: what is wrong and what helps.
+
+use crate::plan::{Stall, Step, Wait};
+
+pub(super) fn reason_of_wait(wait: &Wait) -> &'static str {
+    match wait {
+        Wait::Confirmation => "DeletionNotConfirmed",
+        Wait::Identity(_) => "IdentityPending",
+        Wait::Migration => "MigrationRunning",
+        Wait::Nexus(_) => "NexusPending",
+        Wait::Store => "StoreUnreachable",
+        Wait::Rollout => "NexusRollout",
+        Wait::Bootstrapper => "BootstrapNever",
+        Wait::Bootstrap => "Bootstrapping",
+        Wait::Keepers => "KeepersPending",
+        Wait::Unseal => "Unsealing",
+        Wait::Hydration { .. } => "Hydrating",
+        Wait::Reshare => "Resharing",
+        Wait::Redundancy => "RedundancyMissing",
+        Wait::Turn => "AnotherClusterRolls",
+    }
+}
+
+pub(super) fn of_wait(wait: &Wait) -> String {
+    match wait {
+        Wait::Confirmation => "set the annotation spike.ist/confirm-delete to the cluster's name: \
+                               every shard of the root key goes with it"
+            .to_owned(),
+        Wait::Identity(why) => format!("no SVID can be issued: {why}"),
+        Wait::Migration => "the schema is being brought up to date".to_owned(),
+        Wait::Nexus(why) => format!("no Nexus says how the key ring is: {why}"),
+        Wait::Store => "the store takes no writes: nothing is changed until it does".to_owned(),
+        Wait::Rollout => "Nexus replicas are being replaced".to_owned(),
+        Wait::Bootstrapper => "spec.bootstrap.mode is Never: run `nexus bootstrap`".to_owned(),
+        Wait::Bootstrap => "the root key is being made".to_owned(),
+        Wait::Keepers => "not every Keeper runs; see their pods' events".to_owned(),
+        Wait::Unseal => "enough Keepers have shards: Nexus rebuilds the root key".to_owned(),
+        Wait::Hydration { keepers } => {
+            format!("{} must hold the shard again first", keepers.join(", "))
+        }
+        Wait::Reshare => "the root key is being shared anew".to_owned(),
+        Wait::Redundancy => "too few other Keepers or Nexus have the key to replace one".to_owned(),
+        Wait::Turn => "another cluster's Keepers are being replaced".to_owned(),
+    }
+}
+
+pub(super) fn reason_of_stall(stall: &Stall) -> &'static str {
+    match stall {
+        Stall::ForeignObject(_) => "ForeignObject",
+        Stall::ForeignStore => "ForeignStore",
+        Stall::AuthorityExists(_) => "AuthorityExists",
+        Stall::KeyRingMissing => "KeyRingMissing",
+        Stall::RecoveryRequired => "RecoveryRequired",
+        Stall::MigrationFailed => "MigrationFailed",
+        Stall::BootstrapFailed(_) => "BootstrapFailed",
+    }
+}
+
+pub(super) fn of_stall(stall: &Stall) -> String {
+    match stall {
+        Stall::ForeignObject(what) => {
+            format!("{what} is somebody else's: delete or rename it, or rename this SpikeCluster")
+        }
+        Stall::ForeignStore => "the store holds the key ring of another cluster: name the right \
+                                database in spec.store"
+            .to_owned(),
+        Stall::AuthorityExists(other) => format!(
+            "SpikeCluster {other} of this namespace has the built-in authority: give this one its \
+             own namespace"
+        ),
+        Stall::KeyRingMissing => "a key ring was seen, and the store has none: restore the store \
+                                  from its backup; no new root key is ever made here"
+            .to_owned(),
+        Stall::RecoveryRequired => "every Keeper lost its shard, and no Nexus has the root key: \
+                                    run `kubectl spike restore` with the recovery shards"
+            .to_owned(),
+        Stall::MigrationFailed => "the schema Job failed: see its log, mend the cause and delete \
+                                   the Job"
+            .to_owned(),
+        Stall::BootstrapFailed(tries) => format!(
+            "bootstrap failed {tries} times: see the last Job's log, mend the cause and delete the \
+             Jobs"
+        ),
+    }
+}
+
+/// What a step does, for an event.
+pub fn sentence(step: &Step) -> String {
+    match step {
+        Step::Wait(wait) => of_wait(wait),
+        Step::Stall(stall) => of_stall(stall),
+        Step::Idle => "nothing to do".to_owned(),
+        Step::Paused => "spec.paused is true: nothing is changed".to_owned(),
+        Step::Retain => "everything stays, without an owner".to_owned(),
+        Step::Delete(stage) => format!("deleting: {stage:?}"),
+        Step::Release => "let go".to_owned(),
+        Step::ApplyBase => "wrote Services, accounts, policies and what else pods need".to_owned(),
+        Step::ApplyKeepers { replicas, .. } => {
+            format!("wrote the StatefulSet of {replicas} Keepers")
+        }
+        Step::ForgetKeeper { pod, .. } => format!("forgot {pod}, whose node is gone"),
+        Step::EvictKeeper { pod, .. } => format!("evicted {pod}, to be made anew"),
+        Step::RollBackKeepers => {
+            "went back to the last good template: a Keeper of the new one did not come up"
+                .to_owned()
+        }
+        Step::RecordGood => "every Keeper holds its shard with the present template".to_owned(),
+        Step::Migrate => "started the Job that brings the schema up to date".to_owned(),
+        Step::ApplyNexus { peers } => format!("wrote the Deployment of Nexus, for {peers} Keepers"),
+        Step::Bootstrap { attempt } => format!("started bootstrap, try {attempt}"),
+        Step::Reshare => "asked Nexus to share the root key anew".to_owned(),
+    }
+}

@@ -1,0 +1,198 @@
+//! Who the operator is to each cluster, and what it asks there: status and keys, never secrets.
+//!
+//! In a cluster with SPIRE it has one identity. Elsewhere each cluster's own authority gives it one,
+//! for a token of its service account that is good for that authority only.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::future::join_all;
+use k8s_openapi::api::{
+    authentication::v1::{TokenRequest, TokenRequestSpec},
+    core::v1::{Pod, ServiceAccount},
+};
+use kube::{
+    Api, Client,
+    api::{ObjectMeta, PostParams},
+};
+use spike_client::{ClientError, NexusClient};
+use spike_core::{Roles, TrustRoots, wire::v2::status::Status};
+use spike_identity::{
+    Given, Identity, Source, Wanted,
+    authority::{self, Exchange},
+};
+use tokio::{sync::watch, time::Instant};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    build::Site,
+    cluster::{Cluster, Identity as Kind},
+    names::{Names, Part},
+};
+
+/// How long a Nexus may take to say how it is: it does so from memory.
+const ANSWER: Duration = Duration::from_secs(3);
+
+/// How long the operator's tokens are good for: the least that Kubernetes issues.
+const TOKEN_LIFE: i64 = 600;
+
+/// An identity is traded anew after this long: half of the shortest life that anybody sets.
+const RENEW: Duration = Duration::from_mins(5);
+
+/// The operator's identities.
+pub(crate) struct Voices {
+    client: Client,
+    site: Site,
+    /// From SPIRE, if it is there.
+    spire: Option<Identity>,
+    builtin: Mutex<HashMap<Names, Arc<Voice>>>,
+    stop: CancellationToken,
+    tracker: TaskTracker,
+}
+
+/// An identity of one cluster's authority.
+struct Voice {
+    identity: Identity,
+    give: watch::Sender<Option<Arc<spike_identity::Svid>>>,
+    traded_at: Mutex<Instant>,
+}
+
+impl Voices {
+    /// Identities for clusters with SPIRE and without.
+    pub(crate) fn new(
+        client: Client,
+        site: Site,
+        spire: Option<Identity>,
+        stop: CancellationToken,
+        tracker: TaskTracker,
+    ) -> Self {
+        Self { client, site, spire, builtin: Mutex::default(), stop, tracker }
+    }
+
+    /// What each running Nexus says of itself, and why the others don't.
+    pub(crate) async fn ask(
+        &self,
+        cluster: &Cluster,
+        bundle: Option<&str>,
+        pods: &[Pod],
+    ) -> (Vec<(String, Status)>, String) {
+        let identity = match self.identity(cluster, bundle).await {
+            Ok(identity) => identity,
+            Err(why) => return (Vec::new(), why),
+        };
+        let asked = pods.iter().filter_map(|pod| {
+            let name = pod.metadata.name.clone()?;
+            let ip = pod.status.as_ref()?.pod_ip.clone()?;
+            let client = nexus(cluster, &identity, &ip);
+            Some(async move {
+                match client {
+                    Ok(client) => (name, client.status().await),
+                    Err(why) => (name, Err(why)),
+                }
+            })
+        });
+        let asked = join_all(asked);
+        let mut silence = "no Nexus runs yet".to_owned();
+        let mut statuses = Vec::new();
+        for (name, said) in asked.await {
+            match said {
+                Ok(status) => statuses.push((name, status)),
+                Err(why) => silence = format!("{name}: {why}"),
+            }
+        }
+        (statuses, silence)
+    }
+
+    /// A client of a Nexus that has the root key.
+    pub(crate) async fn keyed(
+        &self,
+        cluster: &Cluster,
+        bundle: Option<&str>,
+        pod: &Pod,
+    ) -> Result<NexusClient, String> {
+        let identity = self.identity(cluster, bundle).await?;
+        let ip = pod.status.as_ref().and_then(|status| status.pod_ip.clone());
+        let ip = ip.ok_or_else(|| "the pod has no address".to_owned())?;
+        nexus(cluster, &identity, &ip).map_err(|why| why.to_string())
+    }
+
+    async fn identity(&self, cluster: &Cluster, bundle: Option<&str>) -> Result<Identity, String> {
+        if matches!(cluster.identity, Kind::Spire { .. }) {
+            let none = "the operator has no identity of SPIRE: set SPIKE_IDENTITY for it";
+            return self.spire.clone().ok_or_else(|| none.to_owned());
+        }
+        let bundle = bundle.ok_or_else(|| "the authority has no roots yet".to_owned())?;
+        let known = self.voices().get(&cluster.names).cloned();
+        if let Some(voice) = &known
+            && voice.is_fresh()
+        {
+            return Ok(voice.identity.clone());
+        }
+        let svid = Arc::new(self.trade(cluster, bundle).await?);
+        if let Some(voice) = known {
+            *voice.traded_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            voice.give.send_replace(Some(svid));
+            return Ok(voice.identity.clone());
+        }
+        let (give, given) = watch::channel(Some(svid));
+        let source = Source::Given(Given::new(given));
+        let started = Identity::start(source, Wanted::any(), self.stop.clone(), &self.tracker);
+        let identity = started.await.map_err(|why| why.to_string())?;
+        let traded_at = Mutex::new(Instant::now());
+        let voice = Voice { identity: identity.clone(), give, traded_at };
+        self.voices().insert(cluster.names.clone(), Arc::new(voice));
+        Ok(identity)
+    }
+
+    /// Nobody asks there any more.
+    pub(crate) fn forget(&self, names: &Names) {
+        self.voices().remove(names);
+    }
+
+    fn voices(&self) -> std::sync::MutexGuard<'_, HashMap<Names, Arc<Voice>>> {
+        self.builtin.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn trade(&self, cluster: &Cluster, bundle: &str) -> Result<spike_identity::Svid, String> {
+        let accounts: Api<ServiceAccount> =
+            Api::namespaced(self.client.clone(), &self.site.namespace);
+        let request = TokenRequest {
+            metadata: ObjectMeta::default(),
+            spec: TokenRequestSpec {
+                audiences: vec![cluster.names.audience()],
+                expiration_seconds: Some(TOKEN_LIFE),
+                bound_object_ref: None,
+            },
+            status: None,
+        };
+        let params = PostParams::default();
+        let asked = accounts.create_token_request(&self.site.account, &params, &request).await;
+        let token = asked.map_err(|why| format!("no token of {}: {why}", self.site.account))?;
+        let token = token.status.map(|status| status.token).unwrap_or_default();
+        let roots = authority::certificates(bundle)?;
+        let host = cluster.names.host(&cluster.names.part(Part::Authority));
+        let url = format!("https://{host}:8445");
+        let exchange = Exchange { url: &url, token: &token, roots: &roots };
+        authority::trade(exchange).await.map_err(|why| why.to_string())
+    }
+}
+
+impl Voice {
+    fn is_fresh(&self) -> bool {
+        self.traded_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < RENEW
+    }
+}
+
+fn nexus(cluster: &Cluster, identity: &Identity, ip: &str) -> Result<NexusClient, ClientError> {
+    let host = if ip.contains(':') { format!("[{ip}]") } else { ip.to_owned() };
+    let url = format!("https://{host}:8553")
+        .parse()
+        .map_err(|_| ClientError::Url { url: host, reason: "it is no address" })?;
+    let domain = || vec![cluster.trust_domain.clone()];
+    let roots = TrustRoots { nexus: domain(), operator: domain(), ..TrustRoots::default() };
+    let roles = Roles { roots, instance: cluster.names.instance().parse().ok() };
+    Ok(NexusClient::new(identity, url, &roles)?.with_deadline(ANSWER))
+}
