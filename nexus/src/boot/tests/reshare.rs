@@ -342,6 +342,29 @@ async fn a_store_from_before_the_re_share_is_called_what_it_is() {
 }
 
 #[tokio::test]
+async fn a_store_from_before_the_re_share_comes_back_with_recovery_shards_and_empty_keepers() {
+    let mut world = five_keepers().await;
+    let site = world.nexus().await;
+    let shards = recover(&world, &site, 1).await;
+    let backup = super::world::Backup::of(&world).await;
+    ask(&site, wish(2, 5, 3)).await.expect("claimed");
+    rehydrate::round(&site).await.expect("a round");
+    backup.restore(&mut world).await;
+
+    let collected = recovery::Collected::default();
+    let late = world.healthy();
+    let refused = recovery::restore_all(&late, &collected, &world.call(), &shards).await;
+    assert!(matches!(&refused, Err(BootError::NotReady(why)) if why.code == "store_rolled_back"));
+    for keeper in &world.keepers {
+        keeper.restart();
+    }
+    let restored = recovery::restore_all(&late, &collected, &world.call(), &shards).await;
+    assert!(restored.expect("they witness nothing").restored);
+    rehydrate::round(&late).await.expect("a round");
+    assert_settled(&world, &ring(&late), wish(1, 3, 2));
+}
+
+#[tokio::test]
 async fn what_comes_next_follows_from_what_every_keeper_holds() {
     let world = five_keepers().await;
     let site = world.nexus().await;
