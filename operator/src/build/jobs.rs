@@ -35,13 +35,30 @@ pub fn bootstrap(cluster: &Cluster, attempt: u32) -> Object {
 
 /// Brings the schema up to what an image needs, before that image serves.
 pub fn schema(cluster: &Cluster) -> Object {
-    let args = ["store", "schema", "expand"].map(Value::from).to_vec();
+    let mut args = ["store", "schema", "expand"].map(Value::from).to_vec();
+    let mut env = nexus::env(cluster, cluster.keepers());
+    if let Some(role) = granted(cluster) {
+        args.extend([json!("--grant"), json!(format!("$({GRANTED})"))]);
+        env.push(role);
+    }
     let mut mounted = vec![pod::identity(cluster)];
     mounted.extend(store(cluster, true));
-    let template = template(cluster, args, nexus::env(cluster, cluster.keepers()), mounted);
+    let template = template(cluster, args, env, mounted);
     let name = cluster.names.schema_job(&schema_version(cluster));
     // It may meet a server that is not up yet; it changes nothing twice.
     job(cluster, name, SCHEMA_SECONDS, 3, &template)
+}
+
+/// The variable with the name of the role that Nexus serves as.
+const GRANTED: &str = "STORE_ROLE";
+
+/// Who serves gets its rights from who owns the tables, where those are two.
+fn granted(cluster: &Cluster) -> Option<Value> {
+    let Store::Postgres(postgres) = &cluster.store else { return None };
+    let login = postgres.credentials.as_ref()?;
+    postgres.migration_credentials.as_ref().filter(|owner| owner.name != login.name)?;
+    let user = json!({"name": login.name, "key": login.username_key});
+    Some(json!({"name": GRANTED, "valueFrom": {"secretKeyRef": user}}))
 }
 
 /// What one schema Job is good for: an image on a store.

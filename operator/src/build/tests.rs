@@ -145,7 +145,10 @@ fn every_variable_is_one_that_a_program_knows() {
             let Some(env) = containers.and_then(|all| all.pointer("/0/env")) else { continue };
             for name in env.as_array().expect("a list").iter().filter_map(|v| v["name"].as_str()) {
                 let read = known.contains(&format!("\"{name}\""));
-                assert!(read || ["TZ", "STORE_USER"].contains(&name), "{object} sets {name}");
+                assert!(
+                    read || ["TZ", "STORE_USER", "STORE_ROLE"].contains(&name),
+                    "{object} sets {name}"
+                );
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Said, Seen, rolls, words};
 use crate::{
+    observe::ring::newest,
     plan::{IdentityLook, Observed, Reach, RingLook, Step},
     validate::Invalid,
 };
@@ -41,6 +42,7 @@ pub(super) fn all(seen: &Seen<'_>) -> Vec<Said> {
         all.extend([quorum(seen), shamir(seen)]);
     }
     all.extend([store(seen), identity(seen), rollout(seen)]);
+    all.extend(escrow(seen));
     if seen.cluster.paused {
         all.push(said("Paused", Some(true), "Paused", "spec.paused is true: nothing is changed"));
     }
@@ -190,6 +192,27 @@ fn missing(seen: &Seen<'_>) -> Option<String> {
     waiting.find_map(|waiting| {
         let broken = waiting.reason.as_deref() == Some("CreateContainerConfigError");
         waiting.message.filter(|_| broken)
+    })
+}
+
+/// Whether recovery shards were given out; nothing is said while nobody can know.
+fn escrow(seen: &Seen<'_>) -> Option<Said> {
+    let kind = "RecoveryEscrowed";
+    let (_, keys) = newest(&seen.live.statuses)?;
+    Some(match &keys.escrow {
+        Some(set) if set.encrypted => {
+            let text = format!("{} custodians, {} are needed", set.shares, set.threshold);
+            said(kind, Some(true), "Encrypted", text)
+        }
+        Some(set) => {
+            let text = format!("{} recovery shards, {} are needed", set.shares, set.threshold);
+            said(kind, Some(true), "GivenOut", text)
+        }
+        None => {
+            let text =
+                "if every pod dies at once the secrets are lost: run `spike operator recover`";
+            said(kind, Some(false), "NotEscrowed", text)
+        }
     })
 }
 
