@@ -6,7 +6,7 @@ use std::process::Stdio;
 use anyhow::{Context, bail};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
+    process::{Child, ChildStdout, Command},
 };
 
 /// A port that leads in until this is dropped.
@@ -14,6 +14,8 @@ use tokio::{
 pub struct Forward {
     /// The port on 127.0.0.1.
     pub port: u16,
+    // kubectl tells of each connection, and ends if nobody holds the other end.
+    _said: BufReader<ChildStdout>,
     _kubectl: Child,
 }
 
@@ -26,14 +28,14 @@ impl Forward {
             .kill_on_drop(true)
             .spawn()
             .context("run kubectl")?;
-        let said = child.stdout.take().context("its output is piped")?;
+        let mut said = BufReader::new(child.stdout.take().context("its output is piped")?);
         let mut line = String::new();
-        BufReader::new(said).read_line(&mut line).await?;
+        said.read_line(&mut line).await?;
         // `Forwarding from 127.0.0.1:40123 -> 8553`
         let port = line.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(' ').next());
         let Some(port) = port.and_then(|port| port.parse().ok()) else {
             bail!("kubectl port-forward: {:?}, {line:?}", child.wait().await?);
         };
-        Ok(Self { port, _kubectl: child })
+        Ok(Self { port, _said: said, _kubectl: child })
     }
 }
