@@ -6,18 +6,18 @@
 //!
 //! Several replicas run side by side: every change of the roots is one compare-and-swap.
 
+mod answer;
 mod config;
 mod custody;
 mod map;
 mod review;
 mod rotation;
 mod run;
-mod serve;
 
+pub use answer::{Authority, router};
 pub use config::Config;
 pub use custody::{Custody, Kept, KeptError};
 pub use map::{Account, Grant, Mapping, Refused};
 pub use review::{Review, ReviewError, TokenReviews};
 pub use rotation::{Root, Roots, Times};
-pub use run::run;
-pub use serve::{Authority, router};
+pub use run::{run, serve};

@@ -16,6 +16,7 @@ use kube::{
 };
 use serde_json::json;
 use spike_crds::SpikeCluster;
+use spike_identity::authority::{Exchange, certificates, trade};
 use support::{World, eventually};
 
 const SPIRE: &str = "
@@ -229,12 +230,45 @@ async fn authorities(world: &World) {
     world.api::<Deployment>(&namespace).get("spike-first-authority").await.expect("made");
     let keepers = world.api::<StatefulSet>(&namespace).get_opt("spike-first-keeper").await;
     assert!(keepers.expect("asked").is_none(), "nobody starts without an identity");
+    issues(world, &namespace).await;
     world.apply(&namespace, &BUILTIN.replace("first", "second")).await;
     eventually("the second is told", async || {
         let stalled = world.condition(&namespace, "second", "Stalled").await;
         stalled.is_some_and(|c| c.reason == "AuthorityExists" && c.message.contains("first"))
     })
     .await;
+}
+
+/// The authority publishes its roots, and real tokens are traded for what their accounts may be.
+async fn issues(world: &World, namespace: &str) {
+    let authority = world.authority(namespace, "first");
+    let maps = world.api::<ConfigMap>(namespace);
+    let mut bundle = None;
+    eventually("roots are published", async || {
+        let map = maps.get("spike-authority-bundle").await.expect("the operator made it");
+        bundle = map.data.and_then(|data| data.get("bundle.pem").cloned());
+        bundle.is_some()
+    })
+    .await;
+    let roots = certificates(&bundle.expect("published")).expect("PEM");
+    let url = authority.url.clone();
+    let trade = async |account: &str, audience: &str| {
+        let token = world.token(namespace, account, audience).await;
+        trade(Exchange { url: &url, token: &token, roots: &roots }).await
+    };
+    let audience = "spike.ist/builtin/first";
+    eventually("the authority answers", async || {
+        trade("spike-first-superuser", audience).await.is_ok()
+    })
+    .await;
+    let unbound = trade("spike-first-nexus", audience).await.expect_err("no pod").to_string();
+    assert!(unbound.contains("403") && unbound.contains("bound to a pod"), "{unbound}");
+    let other = trade("spike-first-superuser", "spike.ist/builtin/other").await;
+    let other = other.expect_err("for somebody else").to_string();
+    assert!(other.contains("401"), "{other}");
+    let secret = world.api::<Secret>(namespace).get("spike-authority-ca").await.expect("there");
+    assert!(secret.data.is_some_and(|data| data.contains_key("roots.json")));
+    authority.running.stop().await;
 }
 
 /// What only the operator can refuse is said in the status, and nothing is made.

@@ -39,21 +39,27 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     process::protect(false)?;
     spike_identity::install_crypto();
     let stop = process::shutdown().context("signals")?;
+    let client = Client::try_default().await.context("no access to the Kubernetes API")?;
+    serve(config, client, stop).await
+}
+
+/// The same with a client and a stop of the caller's.
+pub async fn serve(config: Config, client: Client, stop: CancellationToken) -> anyhow::Result<()> {
     let tracker = TaskTracker::new();
-    let ended = serve(&config, &stop, &tracker).await;
+    let ended = until_stopped(&config, client, &stop, &tracker).await;
     stop.cancel();
     tracker.close();
     tracker.wait().await;
     ended
 }
 
-async fn serve(
+async fn until_stopped(
     config: &Config,
+    client: Client,
     stop: &CancellationToken,
     tracker: &TaskTracker,
 ) -> anyhow::Result<()> {
     let listener = bind(config::LISTEN, &config.listen).await?;
-    let client = Client::try_default().await.context("no access to the Kubernetes API")?;
     let (tell, roots) = watch::channel(Roots::default());
     let mut registry = Registry::default();
     let serving = Serving::register(&mut registry);

@@ -3,7 +3,11 @@
 use std::{fmt, time::Duration};
 
 use k8s_openapi::{
-    NamespaceResourceScope, api::core::v1::Namespace,
+    NamespaceResourceScope,
+    api::{
+        authentication::v1::TokenRequest,
+        core::v1::{Namespace, ServiceAccount},
+    },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
     apimachinery::pkg::apis::meta::v1::Condition,
 };
@@ -14,7 +18,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 use serde_json::{from_value, json};
 use spike_crds::{SpikeCluster, definition, manifest};
-use spike_operator::{Config, build::Site, run};
+use spike_operator::{Config, authority, build::Site, run};
 use spike_testbed_kubernetes as testbed;
 use tokio::{
     task::JoinHandle,
@@ -41,6 +45,12 @@ pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool)
 pub(crate) struct World {
     server: testbed::Api,
     client: Client,
+}
+
+/// An authority that runs in this process.
+pub(crate) struct Authority {
+    pub(crate) url: String,
+    pub(crate) running: Operator,
 }
 
 /// An operator that runs in this process.
@@ -99,6 +109,41 @@ impl World {
             stop.clone(),
         )));
         Operator { stop, task }
+    }
+
+    /// The built-in authority of a cluster, with the API server's own reviews.
+    pub(crate) fn authority(&self, namespace: &str, cluster: &str) -> Authority {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = free.local_addr().expect("bound");
+        drop(free);
+        let config = authority::Config {
+            listen: address.to_string().parse().expect("an address"),
+            probes: "127.0.0.1:0".parse().expect("an address"),
+            instance: format!("{namespace}/{cluster}").parse().expect("an instance"),
+            trust_domain: "example.org".to_owned(),
+            operator: format!("{HOME}/spike-operator").parse().expect("an account"),
+            bundle: "spike-authority-bundle".to_owned(),
+            svid_life: Duration::from_hours(1),
+        };
+        let (stop, client) = (CancellationToken::new(), self.client.clone());
+        let task = tokio_util::task::TaskTracker::new().spawn(Box::pin(authority::serve(
+            config,
+            client,
+            stop.clone(),
+        )));
+        Authority { url: format!("https://{address}"), running: Operator { stop, task } }
+    }
+
+    /// A token that is bound to no pod.
+    pub(crate) async fn token(&self, namespace: &str, account: &str, audience: &str) -> String {
+        let request = from_value(json!({
+            "metadata": {},
+            "spec": {"audiences": [audience], "expirationSeconds": 600},
+        }));
+        let request: TokenRequest = request.expect("a request");
+        let accounts = self.api::<ServiceAccount>(namespace);
+        let asked = accounts.create_token_request(account, &PostParams::default(), &request).await;
+        asked.expect("a token").status.expect("answered").token
     }
 
     pub(crate) fn api<K>(&self, namespace: &str) -> Api<K>
