@@ -77,7 +77,8 @@ impl Stage {
         let url = server.url(ROLE);
         let named = format!("localhost:{}", server.port());
         let through = |network: &Chaos| url.replace(&named, &hosts(network.port())) + &parameters;
-        let ca = server.ca_file().display().to_string();
+        // Both have the same; what belongs to a lost server goes with it.
+        let ca = standby.as_ref().unwrap_or(&server).ca_file().display().to_string();
         let store = Postgres {
             urls: networks.iter().map(through).collect(),
             env: vec![("SPIKE_NEXUS_STORE_CA_FILE".to_owned(), ca)],
