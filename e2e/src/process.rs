@@ -128,7 +128,9 @@ impl Server {
 
     async fn wait_for(&mut self, probe: &str) -> anyhow::Result<()> {
         let end = Instant::now() + PATIENCE;
-        while self.probe(probe).await.is_none_or(|(status, _)| status != 200) {
+        let away = r#""status":"store_unavailable""#;
+        let passes = |(status, text): &(u16, String)| *status == 200 && !text.contains(away);
+        while !self.probe(probe).await.as_ref().is_some_and(passes) {
             let exited = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
             if exited.is_some() || Instant::now() > end {
                 bail!("{} {probe}: {exited:?}\n{}", self.program.name, self.log());

@@ -32,6 +32,9 @@ impl Answer {
     }
 }
 
+/// A Nexus keeps its place while its store is away, and can't serve.
+const AWAY: &str = r#""status":"store_unavailable""#;
+
 /// Asks `GET /readyz` of a port on this machine.
 pub(super) async fn ask(port: u16) -> Answer {
     match timeout(PATIENCE, get(port)).await {
@@ -52,8 +55,8 @@ async fn get(port: u16) -> std::io::Result<String> {
 
 fn parse(answer: &str) -> Answer {
     match answer.split_whitespace().nth(1) {
-        Some("200") => Answer::Ready,
-        Some("503") => {
+        Some("200") if !answer.contains(AWAY) => Answer::Ready,
+        Some("200" | "503") => {
             let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
             Answer::NotReady(reasons(body))
         }
@@ -75,11 +78,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_ready_only_with_200() {
+    fn an_answer_is_ready_only_if_it_says_so() {
         assert_eq!(parse("HTTP/1.1 200 OK\r\n\r\nok"), Answer::Ready);
         let sealed = "HTTP/1.1 503 Service Unavailable\r\n\r\n\
             {\"status\":\"sealed\",\"reasons\":[{\"code\":\"x\",\"message\":\"no shards\"}]}";
         assert_eq!(parse(sealed), Answer::NotReady("no shards".to_owned()));
+        let away = sealed.replace("503", "200").replace("sealed", "store_unavailable");
+        assert_eq!(parse(&away), Answer::NotReady("no shards".to_owned()));
         assert_eq!(parse("HTTP/1.1 503 x\r\n\r\n"), Answer::NotReady(String::new()));
         for other in ["", "SSH-2.0-OpenSSH", "HTTP/1.1 404 Not Found\r\n\r\n"] {
             assert_eq!(parse(other), Answer::Silent, "{other}");

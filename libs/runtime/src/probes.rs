@@ -98,11 +98,11 @@ fn readyz(probe: &dyn Probe, draining: &CancellationToken) -> (StatusCode, Json<
     } else {
         probe.health()
     };
+    // An orchestrator takes unready pods for replaceable ones: were a store's outage unreadiness, a
+    // drain could take every replica that holds the root key. Load balancers ask `/health`.
     let code = match health.status {
-        State::Ready => StatusCode::OK,
-        State::Sealed | State::StoreUnavailable | State::Draining => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        State::Ready | State::StoreUnavailable => StatusCode::OK,
+        State::Sealed | State::Draining => StatusCode::SERVICE_UNAVAILABLE,
     };
     (code, Json(health))
 }

@@ -50,6 +50,11 @@ async fn probes_tell_life_readiness_and_metrics() {
     assert_eq!(get("/readyz").await, (503, sealed));
     *switch.0.lock().expect("not poisoned") = Health::READY;
     assert_eq!(get("/readyz").await, (200, r#"{"status":"ready","reasons":[]}"#.to_owned()));
+    let away = Health::not(State::StoreUnavailable, "store_unavailable", "no answer");
+    *switch.0.lock().expect("not poisoned") = away;
+    let (status, text) = get("/readyz").await;
+    assert_eq!(status, 200, "it keeps its key and its place");
+    assert!(text.contains(r#""status":"store_unavailable""#), "{text}");
     assert_eq!(get("/statusz").await, (200, "all is well".to_owned()));
     assert_eq!(get("/nothing").await.0, 404);
 
