@@ -25,7 +25,7 @@ build: setup ## Build all programs
 
 .PHONY: test
 test: setup-test ## Run every test, with real processes on loopback
-	@scripts/tools.sh api
+	@scripts/tools.sh etcd kube-apiserver kube-controller-manager
 	@cargo build --workspace --bins --locked
 	@cargo test --workspace --locked
 
