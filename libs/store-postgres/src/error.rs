@@ -34,9 +34,11 @@ pub(crate) fn is_survived(error: &sqlx::Error) -> bool {
     said && !matches!(Class::of(error), Class::ReadOnly | Class::Stale | Class::Corrupt)
 }
 
-/// True if only this attempt met the limit: the server itself is there and is the right one.
-pub(crate) fn is_crowded(error: &sqlx::Error) -> bool {
-    Class::of(error) == Class::Crowded
+/// True if an attempt to connect says that the server isn't there, or takes no writes. Whom it lets
+/// in, and how many, is no matter to those who are in.
+pub(crate) fn is_gone(error: &sqlx::Error) -> bool {
+    use Class::{Lost, ReadOnly, Refused, Starting, Stopping};
+    matches!(Class::of(error), Refused | Lost | Stopping | Starting | ReadOnly)
 }
 
 /// Failures that call for the same remedy.

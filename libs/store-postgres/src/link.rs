@@ -31,7 +31,7 @@ use std::{
 use spike_store::{Result, StoreError};
 use sqlx::{Connection, PgConnection};
 use tokio::{
-    sync::{Mutex as Turn, OwnedSemaphorePermit, Semaphore},
+    sync::{Mutex as Turn, Notify, OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -40,8 +40,9 @@ pub(crate) use self::lent::Lent;
 pub use self::options::{InvalidUrl, Options};
 use self::{era::Era, files::Files, walk::Missed};
 
-/// How long a connection is used: what a server process collects over time goes with it.
-const LIFE: Duration = Duration::from_hours(1);
+/// How long somebody who can't have a new connection waits for one that is in use: most are for a
+/// few milliseconds.
+const TURN: Duration = Duration::from_millis(500);
 
 /// How often a caller tries to open a connection, looking for the primary anew in between.
 const TRIES: u32 = 2;
@@ -60,6 +61,7 @@ struct Member {
     /// The server's process at its other end.
     process: i32,
     born: Instant,
+    _counted: Counted,
 }
 
 /// Lends connections. Clones are the same pool.
@@ -71,6 +73,8 @@ struct Inner {
     readers: Arc<Semaphore>,
     writers: Arc<Semaphore>,
     state: Mutex<State>,
+    /// Rings when a connection comes back.
+    returned: Notify,
     /// Who looks for the primary, and why it wasn't found last.
     search: Turn<Option<(Instant, StoreError)>>,
     /// The newest that was seen: an older server is a primary of the past.
@@ -86,6 +90,8 @@ struct State {
     idle: Vec<Member>,
     look: Instant,
     readable: bool,
+    /// New files that didn't let us in, and were told of.
+    refused: Option<Files>,
 }
 
 /// What the connections are doing.
@@ -109,12 +115,14 @@ impl Link {
         }
         let writers = writers(&options);
         let readers = options.connections - writers;
-        let now = Instant::now();
+        let (idle, look) = (Vec::new(), Instant::now());
+        let state = State { era: None, idle, look, readable: true, refused: None };
         let link = Self(Arc::new(Inner {
             options,
             readers: Arc::new(Semaphore::new(readers as usize)),
             writers: Arc::new(Semaphore::new(writers as usize)),
-            state: Mutex::new(State { era: None, idle: Vec::new(), look: now, readable: true }),
+            state: Mutex::new(state),
+            returned: Notify::new(),
             search: Turn::default(),
             timeline: AtomicU32::new(0),
             opening: Arc::default(),
@@ -176,23 +184,46 @@ impl Link {
         let mut tries = 0;
         loop {
             let era = self.era(deadline).await?;
-            let member = match self.take_idle(&era) {
-                Some(member) => Ok(member),
-                None => self.open_one(&era, deadline).await,
-            };
             tries += 1;
-            match member {
+            match self.member(&era, deadline).await {
                 Ok(member) => {
                     return Ok(Lent::new(self.clone(), member, permit, purpose, deadline));
                 }
-                Err(Missed { error, crowded: true }) => return Err(error),
-                Err(Missed { error, .. }) => {
+                Err(Missed { error, is_gone }) => {
+                    // Without a connection there is nothing to lose by another search.
+                    if !is_gone && era.members.load(Ordering::Acquire) > 0 {
+                        return Err(error);
+                    }
                     self.retire(&era, &error);
                     if tries >= TRIES {
                         return Err(error);
                     }
                 }
             }
+        }
+    }
+
+    /// A connection that waits for work, or a new one. If no new one is to be had though the server
+    /// is there, an old one, or one that comes back before long.
+    async fn member(
+        &self,
+        era: &Arc<Era>,
+        deadline: Instant,
+    ) -> std::result::Result<Member, Missed> {
+        let old = match self.take_idle(era) {
+            Some(member) if !member.is_old() => return Ok(member),
+            old => old,
+        };
+        let missed = match self.open_one(era, deadline).await {
+            Ok(member) => return Ok(member),
+            Err(missed) => missed,
+        };
+        if missed.is_gone {
+            return Err(missed);
+        }
+        match old {
+            Some(member) => Ok(member),
+            None => self.take_returned(era, deadline).await.ok_or(missed),
         }
     }
 
@@ -218,17 +249,18 @@ impl Link {
         let timeline = self.0.timeline.load(Ordering::Acquire);
         let opening = walk::greet(&self.0.options, &era.host, &era.files, timeline);
         let opened = timeout_at(deadline, opening).await;
-        let late = |_| Err(Missed { error: StoreError::late(), crowded: false });
+        let late = |_| Err(Missed { error: StoreError::late(), is_gone: false });
         let (connection, greeting) = opened.unwrap_or_else(late)?;
         self.0.timeline.fetch_max(greeting.timeline.unwrap_or_default(), Ordering::AcqRel);
-        let (era, process) = (era.clone(), greeting.process);
-        Ok(Member { connection, era, process, born: Instant::now() })
+        Ok(Member::new(connection, era, greeting.process))
     }
 
     /// The connection that was used last: its process is the warmest.
     fn take_idle(&self, era: &Arc<Era>) -> Option<Member> {
         let mut state = self.state();
-        state.idle.retain(|member| member.born.elapsed() < LIFE);
+        if state.idle.iter().any(|member| !member.is_old()) {
+            state.idle.retain(|member| !member.is_old());
+        }
         if state.idle.last().is_some_and(|member| Arc::ptr_eq(&member.era, era)) {
             state.idle.pop()
         } else {
@@ -236,11 +268,23 @@ impl Link {
         }
     }
 
+    async fn take_returned(&self, era: &Arc<Era>, deadline: Instant) -> Option<Member> {
+        let end = deadline.min(Instant::now() + TURN);
+        while era.members.load(Ordering::Acquire) > 0 {
+            if let Some(member) = self.take_idle(era) {
+                return Some(member);
+            }
+            timeout_at(end, self.0.returned.notified()).await.ok()?;
+        }
+        None
+    }
+
     fn give_back(&self, member: Member) {
         let mut state = self.state();
         let current = state.era.as_ref().is_some_and(|era| Arc::ptr_eq(era, &member.era));
         if current && !self.0.closed.is_cancelled() {
             state.idle.push(member);
+            self.0.returned.notify_one();
         }
     }
 

@@ -12,7 +12,7 @@ use super::{
     greeting::{self, Greeting},
     options::{Host, Options},
 };
-use crate::error::{failed, is_crowded};
+use crate::error::{failed, is_gone};
 
 /// How long a server may take to accept us: name, connection, TLS, password, greeting. A host that
 /// is gone without a word takes all of it.
@@ -28,8 +28,8 @@ pub(super) struct Found {
 /// A host that is not it, or not now.
 pub(super) struct Missed {
     pub(super) error: StoreError,
-    /// It is there, but has no connection for us.
-    pub(super) crowded: bool,
+    /// The server isn't there, or isn't the one: connections to it are worth nothing either.
+    pub(super) is_gone: bool,
 }
 
 /// Finds the primary, which must not be older than `timeline`.
@@ -61,17 +61,17 @@ pub(super) async fn greet(
         let greeting = Greeting::of(&mut connection).await?;
         Ok((connection, greeting))
     };
-    let missed = |error| Missed { error, crowded: false };
+    let gone = |error| Missed { error, is_gone: true };
     match timeout(CONNECT, greeted).await {
         Ok(Ok((connection, greeting))) => match greeting::judge(&greeting, timeline) {
             Ok(()) => Ok((connection, greeting)),
-            Err(unfit) => Err(missed(unfit.error(host))),
+            Err(unfit) => Err(gone(unfit.error(host))),
         },
         Ok(Err(error)) => {
-            let crowded = is_crowded(&error);
-            Err(Missed { error: at(host, failed(error)), crowded })
+            let is_gone = is_gone(&error);
+            Err(Missed { error: at(host, failed(error)), is_gone })
         }
-        Err(_) => Err(missed(StoreError::busy(format!("{host}: no answer within {CONNECT:?}")))),
+        Err(_) => Err(gone(StoreError::busy(format!("{host}: no answer within {CONNECT:?}")))),
     }
 }
 

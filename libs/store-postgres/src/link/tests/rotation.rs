@@ -69,3 +69,80 @@ async fn a_new_authority_is_trusted_once_its_file_says_so() {
     fs::copy(server.ca_file(), file.path()).unwrap();
     recovered(&link, "SELECT 1").await;
 }
+
+/// The server knows the new password, we don't yet.
+#[tokio::test]
+async fn between_the_roles_new_password_and_the_file_the_open_connections_serve() {
+    let server = server().await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), Server::password("spike")).unwrap();
+    let options = with(&server, &server.url_with("spike", ""));
+    let link = Link::open(options.password_file(file.path().to_owned())).await.expect("open");
+    let process = ask(&link, PROCESS).await.expect("answered");
+    server.set_password("spike", "other").await.unwrap();
+
+    // One that can't be replaced is used on, however old it is.
+    let long_ago = Instant::now().checked_sub(Duration::from_hours(2)).expect("it ran then");
+    for member in &mut link.state().idle {
+        member.born = long_ago;
+    }
+    assert_eq!(ask(&link, PROCESS).await.expect("not replaced"), process);
+    for member in &mut link.state().idle {
+        member.born = Instant::now();
+    }
+
+    // Growth is refused; who wanted it takes a turn on what there is.
+    let one = link.reader(soon()).await.expect("open");
+    let (two, ()) = tokio::join!(ask(&link, PROCESS), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        one.answered(Ok(Ok(()))).expect("given back");
+    });
+    assert_eq!(two.expect("served"), process);
+
+    // Each in a hurry of its own, and none harms the others.
+    let one = link.reader(soon()).await.expect("open");
+    let error = link.reader(Instant::now()).await.err().expect("no time").to_string();
+    assert!(error.contains("deadline"), "{error}");
+    one.answered(Ok(Ok(()))).expect("given back");
+    assert_eq!(ask(&link, PROCESS).await.expect("served"), process);
+
+    fs::write(file.path(), "other").unwrap();
+    let end = soon();
+    while ask(&link, PROCESS).await.expect("without a failure") == process {
+        assert!(Instant::now() < end);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_file_changes_nothing_and_a_right_one_is_taken_up_after_it() {
+    let server = server().await;
+    let password = tempfile::NamedTempFile::new().unwrap();
+    let authorities = tempfile::NamedTempFile::new().unwrap();
+    fs::write(password.path(), Server::password("spike")).unwrap();
+    fs::copy(server.ca_file(), authorities.path()).unwrap();
+    let options = Options::parse(&server.url_with("spike", "")).expect("right");
+    let options = options.password_file(password.path().into()).ca_file(authorities.path().into());
+    let link = Link::open(options).await.expect("open");
+    let process = ask(&link, PROCESS).await.expect("answered");
+
+    fs::write(password.path(), "hunt").unwrap();
+    let end = soon();
+    while link.state().refused.is_none() {
+        assert_eq!(ask(&link, PROCESS).await.expect("unharmed"), process);
+        assert!(Instant::now() < end, "nobody tried it");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let one = link.reader(soon()).await.expect("open");
+    ask(&link, PROCESS).await.expect("with what is known to work");
+    drop(one);
+
+    server.set_password("spike", "other").await.unwrap();
+    fs::write(password.path(), "other").unwrap();
+    while link.state().refused.is_some() {
+        ask(&link, PROCESS).await.expect("without a failure");
+        assert!(Instant::now() < end, "nobody took it up");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_ne!(ask(&link, PROCESS).await.expect("answered"), process);
+}
