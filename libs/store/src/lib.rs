@@ -63,9 +63,10 @@ pub trait Documents: Send + Sync {
 
     /// Puts and drops documents: all or none.
     ///
-    /// In this order: the guard must equal the present epochs ([`StoreError::Stale`]); if every put
-    /// is there already with the same revision and tag, and every drop is gone, this was the
-    /// caller's own write whose answer got lost: Ok; each `expect` must hold
+    /// In this order: if every put is there already with the same revision and tag, and every drop
+    /// is gone, this was the caller's own write whose answer got lost: Ok, and nothing is written;
+    /// the guard must equal the present epochs ([`StoreError::Stale`]), which is asked after that
+    /// because such a write moved them itself; each `expect` must hold
     /// ([`StoreError::DocumentConflict`]). A put of a [`Kind::Manifest`] moves the generation to its
     /// revision and tag, one of a [`Kind::Ring`] moves the ring revision. What no store takes is
     /// refused before that ([`rules::change`]). Returns the epochs as they are afterwards.

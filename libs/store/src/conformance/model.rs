@@ -150,7 +150,6 @@ impl Model {
         puts: &[DocumentPut],
         drops: &[DocumentDrop],
     ) -> Result<Epochs> {
-        self.guard(call)?;
         let there = |kind: Kind, name: &str| self.documents.get(&(kind, name.to_owned()));
         let put_before = puts.iter().all(|DocumentPut { kind, document, .. }| {
             there(*kind, &document.name)
@@ -159,6 +158,7 @@ impl Model {
         if put_before && drops.iter().all(|drop| there(drop.kind, &drop.name).is_none()) {
             return Ok(self.epochs);
         }
+        self.guard(call)?;
         let expected = puts.iter().map(|put| (put.kind, &put.document.name, put.expect));
         let expected =
             expected.chain(drops.iter().map(|drop| (drop.kind, &drop.name, Some(drop.expect))));
