@@ -38,8 +38,13 @@ pub(super) const FOREIGN: &str =
 pub(super) const WRONG_DIGEST: &str =
     "its shard of a set is not the one that the key ring names; restart it";
 /// Of a Keeper that knows of a later set.
-pub(super) const AHEAD: &str =
-    "it holds another set of this or of a later epoch than the key ring's";
+pub(super) const AHEAD: &str = "it holds another set of this or of a later epoch than the key ring's. If the store was restored \
+     from a backup: `spike operator accept-rollback` splits the root key anew, above it; else restart \
+     this Keeper, and no other before it has its shard again";
+
+/// A Keeper that tells of a later epoch than this lies: above it there is room for a ring that shall
+/// go on, and no one re-shares a root key a billion times.
+const HIGHEST_EPOCH: u32 = 1 << 30;
 
 /// Makes one Keeper whole: what is missing of the current set is put, what is pending of it is
 /// committed, what the ring doesn't name is dropped, and then the next set is put.
@@ -96,6 +101,19 @@ fn has_digest(status: &StatusResponse, set: &ShardSet) -> bool {
 
 fn current_epoch(status: &StatusResponse) -> Option<u32> {
     status.sets.iter().find(|held| held.role == SetRole::Current).map(|held| held.epoch)
+}
+
+/// The highest epoch in force on those Keepers that are ahead of the ring: they take a shard of a
+/// later one only.
+pub(super) fn ahead<'a>(
+    ring: &KeyRing,
+    statuses: impl IntoIterator<Item = &'a StatusResponse>,
+) -> Option<u32> {
+    let (cluster, set) = (ring.cluster(), ring.current());
+    let held = statuses.into_iter().flat_map(|status| &status.sets);
+    let current = held.filter(|held| held.role == SetRole::Current && held.cluster_id == cluster);
+    let others = current.filter(|held| held.set_id != set.id).map(|held| held.epoch);
+    others.filter(|epoch| (set.epoch..=HIGHEST_EPOCH).contains(epoch)).max()
 }
 
 /// A Keeper only replaces its current set, unless it has no part in the one that is in force.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use rand::CryptoRng;
 use spike_core::{Revision, wire::v2::shard::Witness};
-use spike_seal::{KeyRing, RingDocument};
+use spike_seal::{KeyRing, RingDocument, SealError};
 use spike_store::{Call, Epochs, Generation, Kind, Names, StoreError};
 
 use super::{
     BootError, forged,
-    keepers::{look, witness},
+    keepers::{Sights, look, witness},
+    plan,
     site::{Site, unavailable},
     start,
 };
@@ -40,20 +41,26 @@ pub(super) fn check(
 }
 
 /// Takes the store as it is: rewrites ring and manifest with counters above everything seen.
+///
+/// If the store is from before a re-share, the Keepers hold a set that it doesn't name, and none of
+/// the set that it names: the root is split anew then, in an epoch above theirs, and the next round
+/// gives them these shards.
 pub(super) async fn accept(
     site: &Site,
     call: &Call,
     random: &mut (impl CryptoRng + Send),
 ) -> Result<(u64, u64), BootError> {
     let (epochs, ring) = site.active(call).await?;
-    let (unsealed, seen) = believed(site, *ring).await?;
-    if check(unsealed.ring.revision(), epochs.generation, seen).is_ok() {
+    let sights = look(&site.keepers).await;
+    let (unsealed, seen) = believed(site, *ring, &sights).await?;
+    let ahead = plan::ahead(&unsealed.ring, sights.iter().filter_map(|(_, s)| s.as_ref().ok()));
+    if check(unsealed.ring.revision(), epochs.generation, seen).is_ok() && ahead.is_none() {
         let text = "the store is not older than anyone has seen: there is nothing to accept";
         return Err(BootError::BadRequest(text.to_owned()));
     }
     let manifest = manifest(site, call, &unsealed, epochs).await?;
 
-    let raised = unsealed.ring.raised_above(&unsealed.root, Revision(seen.ring));
+    let raised = raised(&unsealed, Revision(seen.ring), ahead)?;
     let next = manifest.raised_above(seen.policies, random);
     let (ring_counter, policies) = (raised.revision().0, next.generation().counter);
     let after = Unsealed::new(raised, unsealed.root.clone()).map_err(|e| forged(&e))?;
@@ -73,16 +80,30 @@ pub(super) async fn accept(
 
 /// The ring, believed under the root that is at hand or that the Keepers still hold; and the highest
 /// counters that they or this process have seen.
-async fn believed(site: &Site, ring: KeyRing) -> Result<(Unsealed, Witness), BootError> {
+async fn believed(
+    site: &Site,
+    ring: KeyRing,
+    sights: &Sights,
+) -> Result<(Unsealed, Witness), BootError> {
+    let told = witness(sights);
     if let Some(open) = site.keys.open() {
-        let told = witness(&look(&site.keepers).await);
         let own = site.witness(open.ring.revision());
         let unsealed = Unsealed::new(ring, open.root.clone()).map_err(|e| forged(&e))?;
         return Ok((unsealed, told.max(own)));
     }
     let rebuilt = start::rebuild(site, &ring).await?;
     let unsealed = Unsealed::new(ring, Arc::new(rebuilt.opened.root)).map_err(|e| forged(&e))?;
-    Ok((unsealed, rebuilt.witness))
+    Ok((unsealed, told.max(rebuilt.witness)))
+}
+
+/// The ring above everything seen, and above the epoch of Keepers that are `ahead` of it.
+fn raised(unsealed: &Unsealed, seen: Revision, ahead: Option<u32>) -> Result<KeyRing, BootError> {
+    let Unsealed { ring, root, .. } = unsealed;
+    let Some(epoch) = ahead else { return Ok(ring.raised_above(root, seen)) };
+    ring.reissued_above(root, seen, epoch).map_err(|error| match error {
+        SealError::OtherRoot(_) => Reason::new("rotation_under_way", error.to_string()).into(),
+        error => forged(&error),
+    })
 }
 
 async fn manifest(

@@ -187,7 +187,8 @@ fn explain(error: &SealError, gathered: &Gathered, ring: &KeyRing) -> Reason {
             let (seen, found) = (gathered.witness.ring, ring.revision());
             let text = format!(
                 "the key ring went back from {seen} to {found}, and too few Keepers hold shards \
-                 of a set that it names: restore the newest backup of the store"
+                 of a set that it names: restore the newest backup of the store, or, while a Nexus \
+                 still has its root key, send it `spike operator accept-rollback`"
             );
             Reason::new("store_rolled_back", text)
         }

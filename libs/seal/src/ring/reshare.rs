@@ -10,7 +10,7 @@
 //! At every one of them the shards of `current`, or else of `previous`, open the ring; those of
 //! `pending` don't yet. When the Keepers are ready for a change is not decided here.
 
-use spike_core::Quorum;
+use spike_core::{Quorum, Revision};
 
 use super::{KeyRing, ShardSet, SideSet};
 use crate::{RootKey, SealError, Split};
@@ -94,6 +94,28 @@ impl KeyRing {
             return Err(SealError::NothingPrevious);
         }
         Ok(Self { previous: None, ..next }.signed(root))
+    }
+
+    /// The next ring, above the revision `seen`: its root is split the same way anew, in an epoch
+    /// above `epoch`, and a claim is dropped. For a store that was rolled back to before a re-share:
+    /// no Keeper goes back in epochs. What was in force is the set before, until this has settled.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError::OtherRoot`], [`SealError::WrongRoot`].
+    pub fn reissued_above(
+        &self,
+        root: &RootKey,
+        seen: Revision,
+        epoch: u32,
+    ) -> Result<Self, SealError> {
+        let next = self.successor(root)?;
+        let epoch = self.current.epoch.max(epoch).saturating_add(1);
+        let split = Split { epoch, attempt: 1, ..self.current.split(self.cluster) };
+        let current = ShardSet::of(split, self.current.generation, root);
+        let previous = Some(SideSet { set: self.current.clone(), root: None });
+        let revision = self.revision.max(seen).next();
+        Ok(Self { revision, current, previous, pending: None, ..next }.signed(root))
     }
 
     /// The same ring under the next revision, not signed yet.

@@ -1,13 +1,19 @@
 //! Promise P10, as far as whole stores go: an older one is refused, and taken only when told to.
 
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
 use rand::{SeedableRng, rngs::StdRng};
-use spike_core::{Revision, wire::v2::shard::Witness};
+use spike_core::{
+    Revision, SetId,
+    wire::v2::shard::{SetRole, Witness},
+};
 use spike_store::{Document, DocumentPut, Documents, Generation, Kind, Names};
 
 use super::{
     super::{BootError, rehydrate, rollback, site::Site, start},
     recovery,
+    reshare::{ask, assert_settled, five_keepers, ring, wish},
     world::{Backup, World},
 };
 use crate::keys::KeysError;
@@ -173,4 +179,81 @@ async fn an_edited_ring_is_not_accepted() {
     let refused = rollback::accept(&site, &world.call(), &mut random).await;
     assert!(matches!(&refused, Err(BootError::NotReady(why)) if why.code == "ring_forged"));
     assert_eq!(sealed(&world).await, "ring_forged");
+}
+
+/// A store of before a settled re-share, and the Nexus that has run all the time.
+async fn before_a_reshare() -> (World, Site) {
+    let mut world = five_keepers().await;
+    let mut nexus = None;
+    rolled_back(&mut world, async |world| {
+        let site = world.nexus().await;
+        ask(&site, wish(2, 5, 3)).await.expect("claimed");
+        rehydrate::round(&site).await.expect("a round");
+        assert_settled(world, &ring(&site), wish(2, 5, 3));
+        nexus = Some(site);
+    })
+    .await;
+    let robbed = Site { store: world.healthy().store, ..nexus.expect("it ran") };
+    (world, robbed)
+}
+
+async fn accept(world: &World, site: &Site) -> Result<(u64, u64), BootError> {
+    rollback::accept(site, &world.call(), &mut StdRng::seed_from_u64(1)).await
+}
+
+/// The Keepers have forgotten every shard that the backup names.
+#[tokio::test]
+async fn a_store_of_before_a_re_share_is_accepted_with_shards_that_the_keepers_take() {
+    let (world, nexus) = before_a_reshare().await;
+    assert_eq!(sealed(&world).await, "store_rolled_back");
+    accept(&world, &nexus).await.expect("accepted");
+    assert_eq!(ring(&nexus).current().epoch, 3, "above what the Keepers hold");
+
+    rehydrate::round(&nexus).await.expect("a round");
+    assert_settled(&world, &ring(&nexus), wish(1, 3, 2));
+    drop(nexus);
+    let fresh = world.nexus().await;
+    assert_eq!(ring(&fresh).current().epoch, 3);
+    ask(&fresh, wish(2, 5, 3)).await.expect("claimed");
+    rehydrate::round(&fresh).await.expect("a round");
+    assert_settled(&world, &ring(&fresh), wish(2, 5, 3));
+}
+
+#[tokio::test]
+async fn keepers_that_were_away_when_a_store_was_accepted_are_no_reason_to_restart_them() {
+    let (world, nexus) = before_a_reshare().await;
+    (0..5).for_each(|keeper| world.down(keeper, true));
+    accept(&world, &nexus).await.expect("accepted");
+    assert_eq!(ring(&nexus).current().epoch, 1, "nobody said anything else");
+    (0..5).for_each(|keeper| world.down(keeper, false));
+    rehydrate::round(&nexus).await.expect("a round");
+    let table = nexus.board.of(&nexus.keepers);
+    let said = table[0].error.as_deref().unwrap_or_default();
+    assert!(said.contains("`spike operator accept-rollback`"), "{said}");
+
+    accept(&world, &nexus).await.expect("accepted");
+    rehydrate::round(&nexus).await.expect("a round");
+    assert_settled(&world, &ring(&nexus), wish(1, 3, 2));
+    let again = accept(&world, &nexus).await;
+    assert!(matches!(again, Err(BootError::BadRequest(_))), "{again:?}");
+}
+
+#[tokio::test]
+async fn an_epoch_that_no_keeper_can_have_does_not_use_up_all_epochs() {
+    let world = World::bootstrapped(3, 2).await;
+    let nexus = world.nexus().await;
+    world.keepers[1].forge(|_, frame| (frame.epoch, frame.set_id) = (u32::MAX, SetId([7; 16])));
+    assert!(world.keepers[1].status().sets.iter().all(|set| set.role == SetRole::Current));
+    let refused = accept(&world, &nexus).await;
+    assert!(matches!(refused, Err(BootError::BadRequest(_))), "{refused:?}");
+}
+
+/// The store knows the write by its tags, though the epochs that it was decided under are gone.
+#[tokio::test]
+async fn an_acceptance_whose_answer_got_lost_is_one() {
+    let mut world = World::bootstrapped(3, 2).await;
+    rolled_back(&mut world, async |world| drop(recover(world).await)).await;
+    world.shared.lose_answers.store(1, Ordering::Relaxed);
+    let accepted = accept(&world, &world.healthy()).await.expect("accepted");
+    assert_eq!((accepted.0, world.ring_revision().await), (4, 4));
 }
