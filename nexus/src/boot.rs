@@ -171,6 +171,8 @@ impl Boot {
                 Origin::Fresh => start::fresh(&self.site, &mut system_random()).await,
                 Origin::Keepers => start::until_open(&self.site).await,
             }
+            // A key that came from the Keepers needs no recovery shards.
+            self.collected.reset();
             if self.origin == Origin::Keepers {
                 rehydrate::forever(&self.site).await;
             }

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::keys::{Reason, Unsealed};
 
-/// Verified recovery shards that came one by one, until they restored the root key, turned out not
-/// to, or the ring named other ones.
+/// Verified recovery shards that came one by one, until there is a root key, from them or from the
+/// Keepers, or they turned out not to make it, or the ring named other ones.
 #[derive(Default)]
 pub(super) struct Collected(Mutex<Collection>);
 
@@ -72,6 +72,11 @@ pub(super) async fn restore_one(
     verify(&ring, std::slice::from_ref(&shard))?;
     let threshold = u64::from(escrow.quorum.threshold());
     let have = u64::try_from(collected.add(escrow, shard)).unwrap_or(u64::MAX);
+    if site.keys.is_open() {
+        // The Keepers were faster, and nobody needs this shard any more.
+        collected.reset();
+        return Err(BootError::AlreadyInitialized);
+    }
     if have < threshold {
         let remaining = threshold - have;
         return Ok(Progress { collected: have, remaining, restored: false });

@@ -6,10 +6,12 @@ use futures::future::join_all;
 use rand::{SeedableRng, rngs::StdRng};
 use spike_core::{ShareIndex, wire::v2::shard::Witness};
 use spike_seal::Shard;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        BootError, Parcel, Progress, Wanted, escrow,
+        Boot, BootError, Origin, Parcel, Progress, Wanted, escrow,
         recovery::{self, Collected},
         rehydrate,
         site::Site,
@@ -234,4 +236,29 @@ async fn a_store_that_is_older_than_the_keepers_know_is_not_restored() {
         "{refused:?}"
     );
     assert!(!site.keys.is_open());
+}
+
+#[tokio::test]
+async fn shards_that_the_keepers_made_needless_are_forgotten() {
+    let world = World::bootstrapped(3, 2).await;
+    let shards = recover(&world, &world.nexus().await, 1).await;
+    (0..3).for_each(|keeper| world.down(keeper, true));
+    let boot =
+        Boot { site: world.healthy(), origin: Origin::Keepers, collected: Collected::default() };
+    let (index, shard) = (shards[0].index(), shards[0].expose());
+    let progress = boot.restore_one(&world.call(), index, shard).await.expect("taken");
+    assert_eq!((progress.collected, progress.restored), (1, false));
+
+    (0..3).for_each(|keeper| world.down(keeper, false));
+    let stop = CancellationToken::new();
+    let first_round = async {
+        while world.keepers[0].told().ring < 3 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        stop.cancel();
+    };
+    let work = async { tokio::join!(boot.run(stop.clone()), first_round) };
+    timeout(Duration::from_secs(30), work).await.expect("it opens and tells the Keepers");
+    assert!(boot.site.keys.is_open());
+    assert_eq!(boot.reset_restore(), 0);
 }
