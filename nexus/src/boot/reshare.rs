@@ -194,16 +194,16 @@ pub(super) async fn advance(site: &Site, tended: &Tended) -> Result<bool, Reason
     if turn != Turn::Settle {
         site.unproved.clear();
     }
-    let (op, next) = match turn {
+    let (op, done, next) = match turn {
         Turn::Rest | Turn::Wait(_) => return Ok(false),
-        Turn::Commit => ("keys.commit", ring.committed(root)),
+        Turn::Commit => ("keys.commit", "keys.committed", ring.committed(root)),
         Turn::Settle => {
             if let Err(why) = prove(site, ring).await {
                 site.unproved.set(why);
                 return Ok(false);
             }
             site.unproved.clear();
-            ("keys.settle", ring.settled(root))
+            ("keys.settle", "keys.settled", ring.settled(root))
         }
     };
     let next = next.map_err(|error| Reason::new("internal", error.to_string()))?;
@@ -212,13 +212,20 @@ pub(super) async fn advance(site: &Site, tended: &Tended) -> Result<bool, Reason
     if seen.epochs.ring != ring.revision() {
         return Ok(true);
     }
-    site.journal.write(op, next.current().id.to_string()).await?;
+    // Every replica that tries says so; the one whose step it was says that, too.
+    site.journal.write(op, in_words(&next)).await?;
     let replaced = replace(site, seen.epochs, unsealed, next, &mut system_random()).await?;
     if let Some(Unsealed { ring, .. }) = replaced.as_deref() {
         let (epoch, revision) = (ring.current().epoch, ring.revision());
         tracing::info!(op, epoch, %revision, "took a step of a re-share");
+        site.journal.write(done, in_words(ring)).await?;
     }
     Ok(true)
+}
+
+/// For the audit.
+fn in_words(ring: &KeyRing) -> String {
+    format!("set {}, ring revision {}", ring.current().id, ring.revision())
 }
 
 /// Rebuilds the root from what the Keepers really hold: before the set before is forgotten, the one

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
+use futures::future::join_all;
 use rand::{SeedableRng, rngs::StdRng};
 use spike_core::{
     Quorum, ShareIndex,
@@ -19,8 +20,9 @@ use super::{
         site::Site,
         start,
     },
+    fakes::Process,
     recovery::recover,
-    world::World,
+    world::{FOREVER, World},
 };
 
 pub(super) fn wish(generation: u64, shares: u64, threshold: u64) -> Wish {
@@ -79,7 +81,7 @@ async fn the_split_grows_and_shrinks_and_the_keys_stay_what_they_were() {
         assert_eq!((ring(&site).current().epoch, ring(&site).root_epoch()), (epoch, 1));
         assert_eq!(audit_key(&world.nexus().await), before);
     }
-    let steps = ["keys.commit", "keys.settle"];
+    let steps = ["keys.commit", "keys.committed", "keys.settle", "keys.settled"];
     let told: Vec<_> = world.shared.diary().into_iter().filter(|op| steps.contains(op)).collect();
     assert_eq!(told, steps.repeat(4));
 }
@@ -390,4 +392,22 @@ async fn what_comes_next_follows_from_what_every_keeper_holds() {
     let twice: Result<ShardSet, SealError> =
         after.committed(&unsealed.root).map(|_| unreachable!());
     assert_eq!(twice.err(), Some(SealError::Unsettled));
+}
+
+/// Every replica tries, and says so before.
+#[tokio::test]
+async fn of_replicas_that_race_the_audit_names_the_one_that_took_the_step() {
+    let world = five_keepers().await;
+    let processes = [0, 1, 2].map(|seed| Process::new(seed, FOREVER));
+    let sites = join_all(processes.iter().map(|process| world.nexus_as(process))).await;
+    ask(&sites[0], wish(2, 5, 3)).await.expect("claimed");
+    for rounds in [0, 1].map(|_| sites.iter().map(rehydrate::round)) {
+        drop(join_all(rounds).await);
+    }
+    assert_settled(&world, &ring(&sites[0]), wish(2, 5, 3));
+    let diary = world.shared.diary();
+    for (tried, took) in [("keys.commit", "keys.committed"), ("keys.settle", "keys.settled")] {
+        let times = |op| diary.iter().filter(|line| **line == op).count();
+        assert!(times(tried) >= 1 && times(took) == 1, "{diary:?}");
+    }
 }
