@@ -1,7 +1,8 @@
 //! A drill: would these recovery shards restore the root key? Nothing changes.
 //!
-//! It goes as far as a restore does: each shard is compared with the ring's digests, the root is put
-//! together, and the ring is opened with it. Then all of it is wiped.
+//! It goes as far as a restore does with the shards: each is compared with the ring's digests, the
+//! root is put together, and the ring is opened with it. Then all of it is wiped. What else a restore
+//! asks for is not tried: whether policies and counters of the store are what was seen last.
 
 use std::fmt;
 
@@ -18,7 +19,7 @@ pub struct Drilled {
     pub set: u32,
     /// How many there are, and how many restore.
     pub quorum: Quorum,
-    /// A restore with exactly these shards would succeed.
+    /// These shards make the root key of the ring: a restore would not fail for them.
     pub restores: bool,
     /// What is wrong with each shard, in the order in which they came.
     pub verdicts: Vec<(ShareIndex, Result<(), WhyRefused>)>,
