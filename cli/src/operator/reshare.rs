@@ -113,15 +113,21 @@ struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    /// Asks for it until it has settled.
+    /// Asks for it once, and looks until it has settled.
+    ///
+    /// Asking at every look would take back what somebody else has asked for since.
     async fn settled(&self, wanted: &EnsureRequest) -> Result<KeysResponse, CliError> {
+        let nexus = &self.session.nexus;
         let mut told = String::new();
+        let mut asked = false;
         loop {
-            let asked = self.session.nexus.ensure_keys(wanted).await;
-            let waits = match asked {
-                Ok(keys) => match under_way(&keys) {
-                    None => return Ok(keys),
-                    Some(waits) => waits,
+            let seen = if asked { nexus.keys().await } else { nexus.ensure_keys(wanted).await };
+            asked |= seen.is_ok();
+            let waits = match seen {
+                Ok(keys) => match Standing::of(&keys, wanted) {
+                    Standing::Settled => return Ok(keys),
+                    Standing::Waits(waits) => waits,
+                    Standing::Replaced(by) => return Err(replaced(&by)),
                 },
                 Err(ClientError::Conflict { .. }) => "waits for the one before it".to_owned(),
                 Err(error) if passes(&error) => format!("goes on unseen: {error}"),
@@ -141,6 +147,47 @@ impl Waiting<'_> {
             sleep(LOOK).await;
         }
     }
+}
+
+/// What has become of a wish that was the target once.
+#[derive(Debug, PartialEq, Eq)]
+enum Standing {
+    Settled,
+    Waits(String),
+    /// By that target.
+    Replaced(String),
+}
+
+impl Standing {
+    fn of(keys: &KeysResponse, wanted: &EnsureRequest) -> Self {
+        let EnsureRequest { generation, shares, threshold } = *wanted;
+        let is_ours = |set: &KeySet| {
+            let split = (u64::from(set.shares), u64::from(set.threshold));
+            (set.generation, split) == (generation, (shares, threshold))
+        };
+        if keys.pending.as_ref().is_some_and(is_ours) {
+            return under_way(keys).map_or(Self::Settled, Self::Waits);
+        }
+        if !is_ours(&keys.current) {
+            let KeySet { shares, threshold, generation, .. } =
+                keys.pending.as_ref().unwrap_or(&keys.current);
+            let by = format!("{threshold} of {shares} (generation {generation})");
+            return Self::Replaced(by);
+        }
+        // The next one is only claimed when ours has settled.
+        match under_way(keys).filter(|_| keys.pending.is_none()) {
+            None => Self::Settled,
+            Some(waits) => Self::Waits(waits),
+        }
+    }
+}
+
+fn replaced(by: &str) -> CliError {
+    CliError::new(
+        Exit::Conflict,
+        format!("the re-share was replaced by {by}"),
+        "Somebody asked for that since; agree, then ask again for what you want.",
+    )
 }
 
 /// A Nexus that restarts is back in a moment.
@@ -164,17 +211,39 @@ mod tests {
         KeySet { epoch, attempt, generation, set_id, shares, threshold, keepers: Vec::new() }
     }
 
-    #[test]
-    fn only_a_new_wish_gets_a_new_generation() {
-        let keys = KeysResponse {
+    fn keys(current: KeySet, pending: Option<KeySet>) -> KeysResponse {
+        KeysResponse {
             cluster_id: ClusterId([0; 16]),
             revision: 3,
             root_epoch: 1,
-            current: set(4, 3, 2),
-            pending: Some(set(9, 5, 3)),
+            current,
+            pending,
             previous: None,
             audit_keys: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn whoever_waits_sees_that_somebody_else_asked_for_something_else() {
+        let wanted = EnsureRequest { generation: 9, shares: 5, threshold: 3 };
+        let of = |keys: &KeysResponse| Standing::of(keys, &wanted);
+        let (before, ours, other) = (set(4, 3, 2), set(9, 5, 3), set(10, 4, 2));
+        let under_way = keys(before.clone(), Some(ours.clone()));
+        assert_eq!(of(&under_way), Standing::Waits("goes on".to_owned()));
+        let committed = KeysResponse { previous: Some(before.clone()), ..keys(ours.clone(), None) };
+        assert_eq!(of(&committed), Standing::Waits("goes on".to_owned()));
+        assert_eq!(of(&keys(ours.clone(), None)), Standing::Settled);
+        assert_eq!(of(&keys(ours, Some(other.clone()))), Standing::Settled, "before the next");
+
+        let by = |text: &str| Standing::Replaced(text.to_owned());
+        assert_eq!(of(&keys(before, Some(other.clone()))), by("2 of 4 (generation 10)"));
+        assert_eq!(of(&keys(other, None)), by("2 of 4 (generation 10)"));
+        assert_eq!(of(&keys(set(11, 3, 2), None)), by("2 of 3 (generation 11)"), "withdrawn");
+    }
+
+    #[test]
+    fn only_a_new_wish_gets_a_new_generation() {
+        let keys = keys(set(4, 3, 2), Some(set(9, 5, 3)));
         let chosen =
             |shares, threshold| generation(&keys, Quorum::new(shares, threshold).expect("valid"));
         assert_eq!(chosen(5, 3), 9, "it is under way");
