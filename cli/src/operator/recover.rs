@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// those of the last set].
     #[arg(long, value_name = "AGE_KEY", requires = "new_set")]
     recipient: Vec<String>,
-    /// A file with the custodians' age public keys, one per line.
+    /// A file with the custodians' age public keys, between commas or line breaks.
     #[arg(long, value_name = "FILE", requires = "new_set", conflicts_with = "recipient")]
     recipients_file: Option<PathBuf>,
     /// Don't ask.
@@ -78,16 +78,21 @@ impl Args {
         let Some(path) = &self.recipients_file else { return Ok(self.recipient.clone()) };
         let bytes = input::file(path)?;
         let text = std::str::from_utf8(&bytes).unwrap_or_default();
-        let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
-        let recipients: Vec<_> = lines.map(str::to_owned).collect();
+        let recipients: Vec<_> = entries(text).map(str::to_owned).collect();
         if recipients.is_empty() {
             return Err(CliError::usage(
                 format!("{} names no custodian", path.display()),
-                "Write one age public key (age1…) per line.",
+                "Write the age public keys (age1…) between commas or line breaks.",
             ));
         }
         Ok(recipients)
     }
+}
+
+/// As Nexus reads `SPIKE_BOOTSTRAP_RECIPIENTS`.
+fn entries(list: &str) -> impl Iterator<Item = &str> {
+    let lines = list.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+    lines.flat_map(|line| line.split(',')).map(str::trim).filter(|entry| !entry.is_empty())
 }
 
 fn told(set: &Set, folder: &Folder) -> String {
@@ -132,3 +137,14 @@ const SEND: &str = "  Each file can be read by its custodian alone. Please make 
     2. Every custodian tries it from time to time:
        spike operator drill --each --identity KEY FILE
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn custodians_are_listed_as_for_a_bootstrap() {
+        let list = "# the board, since May\n age1a , age1b,\n\nage1c\r\n#age1d,age1e";
+        assert_eq!(entries(list).collect::<Vec<_>>(), ["age1a", "age1b", "age1c"]);
+    }
+}
