@@ -19,7 +19,7 @@ async fn three() -> Stage {
 }
 
 const fn wish(generation: u64, shares: u64, threshold: u64) -> EnsureRequest {
-    EnsureRequest { generation, shares, threshold }
+    EnsureRequest { generation, shares, threshold, expect: None }
 }
 
 fn is_settled(keys: &KeysResponse, wish: EnsureRequest) -> bool {

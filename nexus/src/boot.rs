@@ -34,7 +34,7 @@ use spike_store::{Call, Store};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-pub use self::reshare::Wish;
+pub use self::reshare::{Asked, Wish};
 use self::{
     bootstrap::Outcome,
     keepers::Peer,
@@ -104,6 +104,14 @@ pub enum BootError {
     /// One re-share after the other: which one has not settled yet.
     #[error("the re-share to {0} has not settled yet: `spike status` says what it waits for")]
     Unsettled(String),
+    /// The caller knew of another generation than the one in force.
+    #[error("generation {in_force} is in force, not {expected}: look at the keys, then ask again")]
+    Changed {
+        /// What is in force.
+        in_force: u64,
+        /// What the caller knew of.
+        expected: u64,
+    },
     /// No recovery shards were ever given out.
     #[error("no recovery shards were ever given out")]
     NoEscrow,
@@ -257,12 +265,12 @@ impl Boot {
 
     /// The ring that has this split in force or as its target, so far as the ring goes: the Keepers
     /// follow.
-    pub async fn ensure(&self, call: &Call, wish: Wish) -> Result<Arc<Unsealed>, BootError> {
+    pub async fn ensure(&self, call: &Call, asked: Asked) -> Result<Arc<Unsealed>, BootError> {
         if self.origin == Origin::Fresh {
             let text = "in memory mode there are no Keepers to share the root key";
             return Err(BootError::BadRequest(text.to_owned()));
         }
-        reshare::ensure(&self.site, call, wish, &mut system_random()).await
+        reshare::ensure(&self.site, call, asked, &mut system_random()).await
     }
 
     /// What is known of the Keepers, by index.

@@ -214,6 +214,8 @@ impl Target<'_> {
             generation: self.cluster.generation,
             shares: self.cluster.shares.into(),
             threshold: self.cluster.threshold.into(),
+            // Of the same reading as the spec: one of an old cache is refused, and read again.
+            expect: self.live.generation,
         };
         let ensured = client.ensure_keys(&wanted).await.map(drop);
         ensured.map_err(|source| Error::Nexus { what: "keys:ensure", source })

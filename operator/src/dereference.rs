@@ -46,6 +46,7 @@ pub(crate) async fn dereference(
         lost_nodes: lost_nodes(ctx, &keepers).await?,
         jobs: jobs(ctx, cluster).await?,
         last_quorum: last_quorum(spec),
+        generation: generation(spec),
         turn: ctx.may_roll(&cluster.names),
         stateful_set: set,
         deployment,
@@ -137,6 +138,11 @@ fn last_quorum(spec: &SpikeCluster) -> Option<(u8, u8)> {
     Some((u8::try_from(root.shares?).ok()?, u8::try_from(root.threshold?).ok()?))
 }
 
+fn generation(spec: &SpikeCluster) -> Option<u64> {
+    let root = spec.status.as_ref()?.root_key.as_ref()?;
+    u64::try_from(root.generation?).ok()
+}
+
 fn bundle(base: &[(Object, Option<Value>)]) -> Option<String> {
     let map = base.iter().find(|(object, _)| object.name == AUTHORITY_BUNDLE)?.1.as_ref()?;
     text(map, &["data", "bundle.pem"]).map(ToOwned::to_owned)
@@ -206,4 +212,32 @@ fn remaining(live: &Live, present: &[&(Object, Option<Value>)]) -> BTreeSet<Stag
     note(present.iter().any(rest), Stage::Rest);
     note(present.iter().any(|(object, _)| !object.kind.is_namespaced()), Stage::ClusterScoped);
     remaining
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_was_in_force_is_of_the_same_reading_as_the_spec() {
+        let read = |status: Value| -> SpikeCluster {
+            serde_json::from_value(json!({
+                "apiVersion": "spike.ist/v1alpha1",
+                "kind": "SpikeCluster",
+                "metadata": { "name": "c", "namespace": "n" },
+                "spec": {
+                    "trustDomain": "example.org",
+                    "identity": { "spire": {} },
+                    "store": { "memory": {} },
+                },
+                "status": status,
+            }))
+            .expect("a SpikeCluster")
+        };
+        let root = json!({ "clusterId": "ab".repeat(16), "generation": 6 });
+        assert_eq!(generation(&read(json!({ "rootKey": root }))), Some(6));
+        assert_eq!(generation(&read(json!({}))), None, "before any was seen");
+    }
 }

@@ -52,6 +52,8 @@ pub struct Live {
     pub known: Known,
     /// The quorum that was seen last.
     pub last_quorum: Option<(u8, u8)>,
+    /// The generation of the split that was in force when the spec was read, as its status says.
+    pub generation: Option<u64>,
     /// Nobody else rolls.
     pub turn: bool,
 }

@@ -79,7 +79,7 @@ impl Args {
         let now = session.nexus.keys().await.map_err(session.explain(&doing()))?;
         let generation = self.generation.unwrap_or_else(|| generation(&now, quorum));
         let (shares, threshold) = (self.shares, self.threshold);
-        let wanted = EnsureRequest { generation, shares, threshold };
+        let wanted = EnsureRequest { generation, shares, threshold, expect: None };
         let keys = match until {
             None => session.nexus.ensure_keys(&wanted).await.map_err(session.explain(&doing()))?,
             Some(until) => Waiting { session: &session, until }.settled(&wanted).await?,
@@ -160,7 +160,7 @@ enum Standing {
 
 impl Standing {
     fn of(keys: &KeysResponse, wanted: &EnsureRequest) -> Self {
-        let EnsureRequest { generation, shares, threshold } = *wanted;
+        let EnsureRequest { generation, shares, threshold, expect: _ } = *wanted;
         let is_ours = |set: &KeySet| {
             let split = (u64::from(set.shares), u64::from(set.threshold));
             (set.generation, split) == (generation, (shares, threshold))
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn whoever_waits_sees_that_somebody_else_asked_for_something_else() {
-        let wanted = EnsureRequest { generation: 9, shares: 5, threshold: 3 };
+        let wanted = EnsureRequest { generation: 9, shares: 5, threshold: 3, expect: None };
         let of = |keys: &KeysResponse| Standing::of(keys, &wanted);
         let (before, ours, other) = (set(4, 3, 2), set(9, 5, 3), set(10, 4, 2));
         let under_way = keys(before.clone(), Some(ours.clone()));

@@ -31,7 +31,7 @@ pub(super) fn code(error: &Error) -> (StatusCode, ErrorCode) {
 /// What our own protocol says of an error.
 pub(super) fn problem(error: &Error) -> Response {
     let detail = match error {
-        Error::BadRequest(why) | Error::KeysUnsettled(why) => why,
+        Error::BadRequest(why) | Error::KeysUnsettled(why) | Error::KeysChanged(why) => why,
         Error::NotReady(reason) => &reason.message,
         _ => "",
     };
@@ -45,6 +45,7 @@ const fn problem_code(error: &Error) -> ProblemCode {
         Error::NotFound => ProblemCode::NotFound,
         Error::AlreadyInitialized => ProblemCode::AlreadyInitialized,
         Error::KeysUnsettled(_) => ProblemCode::KeysUnsettled,
+        Error::KeysChanged(_) => ProblemCode::KeysChanged,
         Error::Contended(_) | Error::Unsettled(_) => ProblemCode::Contended,
         Error::Crowded => ProblemCode::Overloaded,
         Error::NotReady(_) => ProblemCode::NotReady,
@@ -64,7 +65,8 @@ pub(super) fn log(route: &'static str, error: &Error) {
         | Error::Denied
         | Error::NotFound
         | Error::Undecryptable
-        | Error::KeysUnsettled(_) => {
+        | Error::KeysUnsettled(_)
+        | Error::KeysChanged(_) => {
             tracing::debug!(route, code = error.code(), "refused: {error}");
         }
         Error::Tampered { path, .. } => {

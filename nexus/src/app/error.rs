@@ -35,6 +35,9 @@ pub(crate) enum Error {
     /// One re-share after the other; the text is safe to return.
     #[error("{0}")]
     KeysUnsettled(String),
+    /// Another split is in force than the caller knew of; the text is safe to return.
+    #[error("{0}")]
+    KeysChanged(String),
     /// Another writer was faster so many times that we gave up.
     #[error("gave up after {0} lost races")]
     Contended(u32),
@@ -98,6 +101,7 @@ impl Error {
             Self::Undecryptable => "undecryptable",
             Self::AlreadyInitialized => "already_initialized",
             Self::KeysUnsettled(_) => "keys_unsettled",
+            Self::KeysChanged(_) => "keys_changed",
             Self::Contended(_) => "contended",
             Self::Crowded => "crowded",
             Self::Unsettled(_) => "unsettled",
@@ -159,6 +163,7 @@ impl From<BootError> for Error {
             BootError::BadRequest(why) => Self::BadRequest(why),
             BootError::AlreadyInitialized => Self::AlreadyInitialized,
             unsettled @ BootError::Unsettled(_) => Self::KeysUnsettled(unsettled.to_string()),
+            changed @ BootError::Changed { .. } => Self::KeysChanged(changed.to_string()),
             BootError::NoEscrow => Self::NotFound,
             BootError::NotReady(reason) => Self::NotReady(reason),
         }

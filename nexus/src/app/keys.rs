@@ -11,7 +11,7 @@ use super::{
     error::{Error, Result},
 };
 use crate::{
-    boot::{Boot, Wish},
+    boot::{Asked, Boot, Wish},
     keys::Unsealed,
 };
 
@@ -38,14 +38,14 @@ impl App {
         &self,
         caller: &Caller,
         boot: &Boot,
-        wish: Result<Wish>,
+        asked: Result<Asked>,
     ) -> Result<Arc<Unsealed>> {
         let mut trail = Trail::new(caller, "keys.ensure");
-        let result = match allowed(caller, wish) {
-            Ok(wish) => {
-                trail.about(&wish);
+        let result = match allowed(caller, asked) {
+            Ok(asked) => {
+                trail.about(&asked.wish);
                 self.announce(&mut trail).await?;
-                boot.ensure(&self.unnamed(caller), wish).await.map_err(Error::from)
+                boot.ensure(&self.unnamed(caller), asked).await.map_err(Error::from)
             }
             Err(error) => Err(error),
         };
@@ -54,8 +54,8 @@ impl App {
 }
 
 /// What was asked for, if it can be.
-pub(crate) fn wish(asked: &EnsureRequest) -> Result<Wish> {
-    let EnsureRequest { generation, shares, threshold } = *asked;
+pub(crate) fn asked(request: &EnsureRequest) -> Result<Asked> {
+    let EnsureRequest { generation, shares, threshold, expect } = *request;
     if generation > MOST_GENERATIONS {
         return Err(Error::BadRequest(format!("generation: at most {MOST_GENERATIONS}")));
     }
@@ -66,17 +66,17 @@ pub(crate) fn wish(asked: &EnsureRequest) -> Result<Wish> {
         };
         Error::BadRequest(format!("{field}: {invalid}"))
     })?;
-    Ok(Wish { generation, quorum })
+    Ok(Asked { wish: Wish { generation, quorum }, expect })
 }
 
 /// A stranger learns nothing from what is wrong with a request.
-fn allowed(caller: &Caller, wish: Result<Wish>) -> Result<Wish> {
+fn allowed(caller: &Caller, asked: Result<Asked>) -> Result<Asked> {
     if !may_change(caller) {
         return Err(Error::Denied);
     }
-    let wish = wish?;
-    let unsafe_split = wish.quorum.threshold() < SAFE_THRESHOLD;
-    if unsafe_split && !caller.is(Role::Superuser) { Err(Error::Denied) } else { Ok(wish) }
+    let asked = asked?;
+    let unsafe_split = asked.wish.quorum.threshold() < SAFE_THRESHOLD;
+    if unsafe_split && !caller.is(Role::Superuser) { Err(Error::Denied) } else { Ok(asked) }
 }
 
 fn may_change(caller: &Caller) -> bool {
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn only_the_superuser_may_give_every_keeper_the_whole_key() {
         for role in Role::ALL {
-            let may = |threshold| allowed(&by(role), asked(2, 3, threshold)).is_ok();
+            let may = |threshold| allowed(&by(role), wanted(2, 3, threshold)).is_ok();
             let expected = match role {
                 Role::Superuser => (true, true),
                 Role::Operator => (true, false),
@@ -113,12 +113,12 @@ mod tests {
 
     #[test]
     fn a_stranger_is_not_told_what_is_wrong() {
-        let refused = allowed(&by(Role::Lite), asked(2, 3, 9));
+        let refused = allowed(&by(Role::Lite), wanted(2, 3, 9));
         assert!(matches!(refused, Err(Error::Denied)), "{refused:?}");
     }
 
-    fn asked(generation: u64, shares: u64, threshold: u64) -> Result<Wish> {
-        wish(&EnsureRequest { generation, shares, threshold })
+    fn wanted(generation: u64, shares: u64, threshold: u64) -> Result<Asked> {
+        asked(&EnsureRequest { generation, shares, threshold, expect: None })
     }
 
     #[test]
@@ -131,14 +131,14 @@ mod tests {
             (3, 4, "threshold: "),
             (3, 300, "threshold: "),
         ] {
-            match asked(1, shares, threshold) {
+            match wanted(1, shares, threshold) {
                 Err(Error::BadRequest(why)) => assert!(why.starts_with(field), "{why}"),
                 other => panic!("{threshold} of {shares}: {other:?}"),
             }
         }
         assert!(
-            matches!(asked(u64::MAX, 3, 2), Err(Error::BadRequest(why)) if why.starts_with("generation"))
+            matches!(wanted(u64::MAX, 3, 2), Err(Error::BadRequest(why)) if why.starts_with("generation"))
         );
-        assert!(asked(MOST_GENERATIONS, 255, 255).is_ok());
+        assert!(wanted(MOST_GENERATIONS, 255, 255).is_ok());
     }
 }

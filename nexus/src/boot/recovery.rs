@@ -110,7 +110,10 @@ fn speaks_against_shards(error: &BootError) -> bool {
     match error {
         BootError::BadRequest(_) => true,
         BootError::NotReady(reason) => reason.code == RING_FORGED,
-        BootError::AlreadyInitialized | BootError::NoEscrow | BootError::Unsettled(_) => false,
+        BootError::AlreadyInitialized
+        | BootError::NoEscrow
+        | BootError::Unsettled(_)
+        | BootError::Changed { .. } => false,
     }
 }
 

@@ -40,6 +40,15 @@ pub struct Wish {
     pub quorum: Quorum,
 }
 
+/// A wish, and what its author knew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// What is wanted.
+    pub wish: Wish,
+    /// The generation that must be in force, if there is something to be changed.
+    pub expect: Option<u64>,
+}
+
 impl Wish {
     /// The wish that a set fulfils.
     pub(super) const fn of(set: &ShardSet) -> Self {
@@ -57,13 +66,14 @@ impl fmt::Display for Wish {
 pub(super) async fn ensure(
     site: &Site,
     call: &Call,
-    wish: Wish,
+    asked: Asked,
     random: &mut (impl CryptoRng + Send),
 ) -> Result<Arc<Unsealed>, BootError> {
+    let wish = asked.wish;
     for _ in 0..TRIES {
         let seen = site.store.read(call, &[]).await.map_err(|error| unavailable(&error))?;
         let unsealed = site.keys.at(seen.epochs.ring, call).await.map_err(sealed)?;
-        let Some(next) = wanted(&unsealed, wish, site.keepers.len())? else {
+        let Some(next) = wanted(&unsealed, asked, site.keepers.len())? else {
             return Ok(unsealed);
         };
         if let Some(claimed) = replace(site, seen.epochs, &unsealed, next, random).await? {
@@ -77,11 +87,21 @@ pub(super) async fn ensure(
 /// The ring that a wish makes of this one; `None` if it is fulfilled or under way already.
 ///
 /// A wish for the split in force moves no shard: it withdraws a claim, and its generation is noted.
-fn wanted(unsealed: &Unsealed, wish: Wish, keepers: usize) -> Result<Option<KeyRing>, BootError> {
+/// Generations have no order, since whoever reverts a manifest goes back: a wish that comes late is
+/// known by what its author took to be in force.
+fn wanted(
+    unsealed: &Unsealed,
+    Asked { wish, expect }: Asked,
+    keepers: usize,
+) -> Result<Option<KeyRing>, BootError> {
     let (ring, root) = (&unsealed.ring, &unsealed.root);
     let target = ring.reshare_to().unwrap_or(ring.current());
     if Wish::of(target) == wish {
         return Ok(None);
+    }
+    let in_force = ring.current().generation;
+    if let Some(expected) = expect.filter(|expected| *expected != in_force) {
+        return Err(BootError::Changed { in_force, expected });
     }
     let shares = usize::from(wish.quorum.shares());
     let next = if wish.quorum == ring.current().quorum {

@@ -7,7 +7,7 @@ use spike_core::wire::v2::keys::EnsureRequest;
 
 use super::{Body, Share, answered, finished, parsed};
 use crate::{
-    app::{caller::Caller, keys::wish},
+    app::{caller::Caller, keys::asked},
     nexus::Nexus,
     status,
 };
@@ -25,9 +25,9 @@ pub(super) async fn ensure(
     share: Share,
     body: Body,
 ) -> Response {
-    let wish = parsed::<EnsureRequest>(&body).and_then(|request| wish(&request));
+    let asked = parsed::<EnsureRequest>(&body).and_then(|request| asked(&request));
     let worker = nexus.clone();
-    let work = async move { worker.app.ensure_keys(&caller, &worker.boot, wish).await };
+    let work = async move { worker.app.ensure_keys(&caller, &worker.boot, asked).await };
     let ensured = finished(&nexus, share, work).await;
     answered("keys.ensure", ensured.map(|unsealed| status::ring(&nexus.boot, &unsealed)))
 }

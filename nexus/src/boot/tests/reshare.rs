@@ -16,7 +16,7 @@ use super::{
         BootError,
         bootstrap::{self, Outcome},
         recovery, rehydrate,
-        reshare::{Turn, Wish, advance, ensure, is_under_way},
+        reshare::{Asked, Turn, Wish, advance, ensure, is_under_way},
         site::Site,
         start,
     },
@@ -35,8 +35,12 @@ pub(super) async fn five_keepers() -> World {
 }
 
 pub(super) async fn ask(site: &Site, wish: Wish) -> Result<KeyRing, BootError> {
+    ask_knowing(site, wish, None).await
+}
+
+async fn ask_knowing(site: &Site, wish: Wish, expect: Option<u64>) -> Result<KeyRing, BootError> {
     let mut random = StdRng::seed_from_u64(wish.generation);
-    let ensured = ensure(site, &site.call(None), wish, &mut random).await;
+    let ensured = ensure(site, &site.call(None), Asked { wish, expect }, &mut random).await;
     ensured.map(|unsealed| unsealed.ring.clone())
 }
 
@@ -410,4 +414,26 @@ async fn of_replicas_that_race_the_audit_names_the_one_that_took_the_step() {
         let times = |op| diary.iter().filter(|line| **line == op).count();
         assert!(times(tried) >= 1 && times(took) == 1, "{diary:?}");
     }
+}
+
+/// A revert goes back in generations on purpose; what was on its way for long does not.
+#[tokio::test]
+async fn a_wish_that_comes_late_does_not_reverse_what_was_done_since() {
+    let world = five_keepers().await;
+    let site = world.nexus().await;
+    ask_knowing(&site, wish(6, 5, 3), Some(1)).await.expect("claimed");
+    ask_knowing(&site, wish(6, 5, 3), Some(1)).await.expect("under way");
+    rehydrate::round(&site).await.expect("a round");
+    let in_force = ring(&site);
+    let again = ask_knowing(&site, wish(6, 5, 3), Some(1)).await.expect("in force");
+    assert_eq!(again, in_force);
+
+    let late = ask_knowing(&site, wish(5, 4, 2), Some(1)).await;
+    let Err(error @ BootError::Changed { in_force: 6, expected: 1 }) = late else {
+        panic!("{late:?}")
+    };
+    assert!(error.to_string().contains("generation 6 is in force, not 1"), "{error}");
+    assert_eq!(ring(&site), in_force);
+    let reverted = ask_knowing(&site, wish(5, 4, 2), Some(6)).await.expect("claimed");
+    assert_eq!(reverted.reshare_to().map(Wish::of), Some(wish(5, 4, 2)));
 }

@@ -17,6 +17,9 @@ pub struct EnsureRequest {
     pub shares: u64,
     /// How many of them rebuild the root key.
     pub threshold: u64,
+    /// The generation in force that the caller knows of: refused if it is another by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<u64>,
 }
 
 /// The key ring, as far as it is public.

@@ -105,6 +105,8 @@ codes! {
 
     /// The re-share before this one has not settled yet.
     KeysUnsettled = 409 "keys/unsettled",
+    /// Another split is in force than the caller knew of.
+    KeysChanged = 409 "keys/changed",
 
     /// Nothing of that name is there.
     NotFound = 404 "store/not_found",

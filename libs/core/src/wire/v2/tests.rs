@@ -118,8 +118,11 @@ fn a_key_ring_is_written_as_documented() {
     let lacking: Vec<_> = ring.current.lacking(SetRole::Current).collect();
     assert_eq!(lacking, [index_of(2)]);
 
-    let wish = keys::EnsureRequest { generation: 2, shares: 5, threshold: 3 };
-    let written = json!({ "generation": 2, "shares": 5, "threshold": 3 });
+    let wish = keys::EnsureRequest { generation: 2, shares: 5, threshold: 3, expect: None };
+    let mut written = json!({ "generation": 2, "shares": 5, "threshold": 3 });
+    assert_eq!(serde_json::to_value(wish).expect("JSON"), written);
+    written["expect"] = json!(1);
+    let wish = keys::EnsureRequest { expect: Some(1), ..wish };
     assert_eq!(serde_json::to_value(wish).expect("JSON"), written);
 }
 
