@@ -103,6 +103,24 @@ async fn keepers_join_and_leave_and_no_request_notices() {
     assert!(!reasons(&cluster).await.contains(&"reshare_needed".to_owned()));
 }
 
+/// Waiting is looking: what somebody else asks for stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_re_share_that_someone_waits_for_can_be_withdrawn() {
+    let options = Options { spare_keepers: 1, ..Options::default() };
+    let mut cluster = Cluster::start(options).await.expect("a cluster");
+    restart_with(&mut cluster, 4).await;
+    cluster.keepers[3].kill().await.expect("killed");
+    let waiting = reshare(&cluster, "4", "3", &["--wait"], 5);
+    let withdrawing = async {
+        until("it is claimed", || async { keys(&cluster).await.get("pending").is_some() }).await;
+        reshare(&cluster, "3", "2", &[], 0).await;
+    };
+    let (told, ()) = tokio::join!(waiting, withdrawing);
+    assert!(told.contains("the re-share was replaced by 2 of 3"), "{told}");
+    let left = keys(&cluster).await;
+    assert!(left.get("pending").is_none() && left["shares"] == json!(3), "{left}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_ask_and_what_the_audit_says_of_it() {
     let options = Options { spare_keepers: 1, ..Options::default() };
@@ -134,6 +152,9 @@ async fn who_may_ask_and_what_the_audit_says_of_it() {
         keys["shares"] == json!(4) && keys.get("previous").is_none()
     })
     .await;
+    let late = json!({ "generation": 1, "shares": 3, "threshold": 2, "expect": 1 });
+    let (status, refused) = ask("operator", late).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("keys/changed")), "{refused}");
     let keys = keys(&cluster).await;
     let public = keys["auditKeys"][0]["key"].as_str().expect("a key").to_owned();
 
