@@ -36,7 +36,7 @@ pub(super) struct Ticket {
     pub(super) call: Call,
     pub(super) job: Job,
     claim: Claim,
-    /// Held while it waits and while it is done: bounds what is in memory.
+    /// Held while it waits: bounds what waits in memory. What is being done is bounded by the lanes.
     place: Option<OwnedSemaphorePermit>,
 }
 
@@ -170,12 +170,24 @@ impl Line {
 }
 
 impl Waiting {
-    /// The latest deadline of those that could go now. Whoever doesn't wait any more is let go.
+    /// The latest deadline of those that could go now, as far as [`Self::gather`] looks: a lane that
+    /// is sent for others would find nothing, again and again. Whoever doesn't wait any more is let
+    /// go.
     fn patience(&mut self) -> Option<Instant> {
         self.tickets.retain(|ticket| !ticket.claim.is_taken());
-        let is_free =
-            |ticket: &&Ticket| ticket.touches().iter().all(|touch| !self.busy.contains(touch));
-        self.tickets.iter().filter(is_free).map(|ticket| ticket.call.deadline).max()
+        let mut passed = self.busy.clone();
+        let mut latest = None;
+        for ticket in &self.tickets {
+            let touches = ticket.touches();
+            if touches.iter().all(|touch| !passed.contains(touch)) {
+                latest = latest.max(Some(ticket.call.deadline));
+            }
+            passed.extend(touches);
+            if !ticket.is_social() {
+                break;
+            }
+        }
+        latest
     }
 
     fn gather(&mut self) -> Vec<Ticket> {

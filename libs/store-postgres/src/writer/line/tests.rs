@@ -126,7 +126,7 @@ async fn a_group_is_bounded_in_number_and_in_bytes() {
 }
 
 #[tokio::test]
-async fn the_line_is_bounded_and_a_place_is_free_when_its_write_is_done() {
+async fn the_line_is_bounded_and_a_place_is_free_when_its_write_was_taken() {
     let line = line();
     join(&line, (0..PLACES).map(|number| commit([step(&format!("n/{number}"), 0)]))).await;
     let mut last = Box::pin(line.join(ticket(commit([step("last", 0)])).0));
@@ -159,6 +159,18 @@ async fn work_that_another_lane_holds_up_is_no_work() {
         drop(first);
     });
     assert!(work.expect("the bell rang").is_some());
+}
+
+#[tokio::test]
+async fn nor_is_what_waits_behind_one_that_keeps_to_itself_and_is_held_up() {
+    let line = line();
+    join(&line, [commit([step("a", 0)])]).await;
+    let first = line.next();
+    join(&line, [commit([step("a", 1), step("y", 0)]), commit([step("b", 0)])]).await;
+    assert!(timeout(Duration::from_millis(20), line.work()).await.is_err(), "nothing to take");
+    drop(first);
+    assert!(line.work().await.is_some());
+    assert_eq!(next(&line).1, "ay");
 }
 
 /// Otherwise a lane would look for a connection by a deadline that has passed, and refuse everyone.
