@@ -41,6 +41,11 @@ pub(crate) fn is_gone(error: &sqlx::Error) -> bool {
     matches!(Class::of(error), Refused | Lost | Stopping | Starting | ReadOnly)
 }
 
+/// True if a statement names what isn't there.
+pub(crate) fn is_unknown(error: &sqlx::Error) -> bool {
+    Class::of(error) == Class::NoSchema
+}
+
 /// Failures that call for the same remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
@@ -54,6 +59,7 @@ enum Class {
     Disk,
     Stopping,
     Starting,
+    Ended,
     ReadOnly,
     NoSchema,
     NoPermission,
@@ -87,7 +93,10 @@ impl Class {
     fn of_server(said: &PgDatabaseError) -> Self {
         match (said.code(), said.message()) {
             ("08P01", message) if message.contains("startup parameter") => Self::Pooler,
-            (code, _) => Self::of_code(code),
+            (code, _) => match Self::of_code(code) {
+                Self::Other if ends_session(said) => Self::Ended,
+                class => class,
+            },
         }
     }
 
@@ -159,7 +168,7 @@ impl Class {
         let text = self.text();
         match (postgres(error), self) {
             (Some(said), Self::Other) => format!("{} (SQLSTATE {})", said.message(), said.code()),
-            (Some(said), Self::NoPermission | Self::NoSchema) => {
+            (Some(said), Self::NoPermission | Self::NoSchema | Self::Ended) => {
                 format!("{text} ({}, SQLSTATE {})", said.message(), said.code())
             }
             (Some(said), _) => format!("{text} (SQLSTATE {})", said.code()),
@@ -197,6 +206,7 @@ impl Class {
             Self::Disk => "the server can't read or write its files: look at its log and disk",
             Self::Stopping => "the server is being stopped",
             Self::Starting => "the server is starting, and not ready yet",
+            Self::Ended => "the server ended the session",
             Self::ReadOnly => "the server takes no writes: it is a standby, or set so",
             Self::NoSchema => {
                 "the schema is missing or incomplete: run `nexus store schema expand` as the owner"
@@ -227,6 +237,13 @@ impl Class {
             Self::Other => "the driver failed",
         }
     }
+}
+
+/// True of what ends a session for the server's own reasons: resources, operators, the system. A new
+/// session may fare better.
+fn ends_session(said: &PgDatabaseError) -> bool {
+    let is_error = said.severity() == PgSeverity::Error;
+    !is_error && ["53", "57", "58"].iter().any(|class| said.code().starts_with(class))
 }
 
 fn postgres(error: &sqlx::Error) -> Option<&PgDatabaseError> {

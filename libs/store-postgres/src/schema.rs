@@ -9,7 +9,10 @@
 use spike_store::{Result, StoreError};
 use sqlx::{AssertSqlSafe, PgConnection, postgres::PgRow};
 
-use crate::{error::failed, rows};
+use crate::{
+    error::{failed, is_unknown},
+    rows,
+};
 
 /// The schema that this program works with.
 pub const SCHEMA: u32 = 1;
@@ -27,15 +30,16 @@ const STEPS: [Step; SCHEMA as usize] =
 /// What the role that serves requests may do, and nothing else.
 const GRANTS: &str = include_str!("schema/grants.sql");
 
-/// Begins a change of the schema. Two at once take turns, and one that would have to wait long for a
+/// Begins a change of the schema. Two at once take turns, however long they take, and one that would have to wait long for a
 /// table gives up rather than have every request wait behind it.
 const BEGIN: &str = "
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 SET LOCAL search_path = pg_catalog, pg_temp;
-SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = 0;
 SET LOCAL synchronous_commit = on;
-SELECT pg_advisory_xact_lock(358368242533)"; // "Spike" in ASCII
+SET LOCAL lock_timeout = 0;
+SELECT pg_advisory_xact_lock(358368242533); -- 'Spike' in ASCII
+SET LOCAL lock_timeout = '5s'";
 
 const LOCK: &str = "LOCK TABLE spike.epochs IN EXCLUSIVE MODE";
 
@@ -98,8 +102,12 @@ pub async fn status(connection: &mut PgConnection) -> Result<Status> {
         };
     }
     let present = sqlx::raw_sql(PRESENT).fetch_optional(connection).await;
-    // Their table may have our name and other columns.
-    let Ok(present) = present else { return Err(foreign(&look)?) };
+    let present = match present {
+        Ok(present) => present,
+        // Their table may have our name and other columns.
+        Err(error) if is_unknown(&error) => return Err(foreign(&look)?),
+        Err(error) => return Err(failed(error)),
+    };
     let missing = || StoreError::Corrupt("the row of the epochs is missing".to_owned());
     let present = present.ok_or_else(missing)?;
     if rows::get::<String>(&present, "owner")? != "spike-nexus" {

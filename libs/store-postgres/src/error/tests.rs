@@ -1,7 +1,10 @@
 //! Every SQLSTATE that means something to us, raised by a real server where it can be.
 
 use spike_testbed_postgres::{Options, Server};
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, PgConnection,
+    postgres::{PgConnectOptions, PgSslMode},
+};
 
 use super::*;
 
@@ -97,6 +100,32 @@ async fn an_error_says_that_nothing_happened_and_a_fatal_one_does_not() {
     assert_eq!(Class::of(&error), Class::Stopping, "{error}");
     assert!(!is_survived(&error));
     assert!(matches!(commit_failed(error), StoreError::Ambiguous { .. }));
+}
+
+#[tokio::test]
+async fn a_session_that_the_server_ended_may_be_had_again() {
+    let server = Server::start(Options::default()).await.expect("started");
+    // Not by the socket, which forgets what the server said last.
+    let connection = PgConnectOptions::new_without_pgpass()
+        .host("127.0.0.1")
+        .port(server.port())
+        .username("spike")
+        .password(&Server::password("spike"))
+        .database("spike")
+        .ssl_mode(PgSslMode::Disable);
+    let mut connection = connection.connect().await.expect("connected");
+    let brief = sqlx::raw_sql("SET idle_session_timeout = '1ms'");
+    brief.execute(&mut connection).await.expect("set");
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let error = sqlx::raw_sql("SELECT 1").execute(&mut connection).await.expect_err("ended");
+    assert_eq!(Class::of(&error), Class::Ended, "{error}");
+    assert!(!is_survived(&error));
+    match failed(error) {
+        StoreError::Unavailable { reason, retryable: true, .. } => {
+            assert!(reason.contains("57P05"), "{reason}");
+        }
+        other => panic!("{other}"),
+    }
 }
 
 async fn raised(connection: &mut PgConnection, code: &str) -> sqlx::Error {

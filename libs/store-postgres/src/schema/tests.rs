@@ -63,6 +63,19 @@ async fn a_later_version_expands_beside_an_earlier_one_and_contracts_when_it_is_
 }
 
 #[tokio::test]
+async fn two_at_once_take_turns_however_long_the_first_one_takes() {
+    let server = Server::start(Options::default()).await.unwrap();
+    let (mut first, mut second) = (owner(&server).await, owner(&server).await);
+    sqlx::raw_sql(BEGIN).execute(&mut first).await.unwrap();
+    let (turn, ()) = tokio::join!(expand(&mut second), async {
+        // Longer than either waits for a table.
+        tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+        sqlx::raw_sql("COMMIT").execute(&mut first).await.unwrap();
+    });
+    assert_eq!(turn.expect("its turn").present, SCHEMA);
+}
+
+#[tokio::test]
 async fn a_step_that_fails_leaves_nothing_of_itself_or_of_those_before_it() {
     let server = Server::start(Options::default()).await.unwrap();
     let mut connection = owner(&server).await;
