@@ -78,8 +78,9 @@ impl Nexus {
         let beat = latest.as_ref().as_ref().ok()?;
         let degraded = beat.health.durable_on_standby == Some(false);
         degraded.then(|| {
-            let text = "an acknowledged write is on the disk of one server only: give the store a \
-                        synchronous standby (synchronous_standby_names)";
+            let text = "an acknowledged write is on the disk of one server only, or not even there: \
+                        give the store a synchronous standby (synchronous_standby_names), and \
+                        leave fsync and full_page_writes on";
             Reason { code: "durability_degraded", message: text.to_owned() }
         })
     }

@@ -11,7 +11,9 @@ const CHECK: &str = "
 SELECT counter, tag, ring, min_reader, schema,
        current_setting('server_version') AS server_version,
        current_setting('synchronous_standby_names') <> ''
-           AND current_setting('synchronous_commit') IN ('on', 'remote_apply') AS on_standby
+           AND current_setting('synchronous_commit') IN ('on', 'remote_apply')
+           AND current_setting('fsync') = 'on'
+           AND current_setting('full_page_writes') = 'on' AS on_standby
 FROM spike.epochs WHERE one = 1 FOR KEY SHARE";
 
 /// What a server that takes writes says of itself.
@@ -19,7 +21,7 @@ FROM spike.epochs WHERE one = 1 FOR KEY SHARE";
 pub(crate) struct Checked {
     pub(crate) schema: u32,
     pub(crate) server_version: String,
-    /// An acknowledged write is on a standby too.
+    /// An acknowledged write is on a standby too, and both keep what was written to disk.
     pub(crate) on_standby: bool,
 }
 
