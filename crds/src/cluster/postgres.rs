@@ -134,7 +134,7 @@ fn password() -> String {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pool {
-    /// How many; all are opened at start. Left out: 12.
+    /// How many at most; they are opened when needed. Left out: 12.
     #[schemars(range(min = 2, max = 90))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<i32>,
