@@ -51,8 +51,8 @@ impl PostgresStore {
     pub async fn open(options: Options) -> Result<Self> {
         let link = Link::open(options).await?;
         let mut lent = link.reader(Instant::now() + PATIENCE).await?;
-        let status = schema::status(&mut lent).await;
-        lent.answered(Ok(Ok(())))?;
+        let status = timeout_at(lent.due(), schema::status(&mut lent)).await;
+        let status = lent.answered(status.map(Ok)).flatten();
         if let Err(refused) = status.and_then(schema::Status::check) {
             link.close().await;
             return Err(refused);
@@ -66,11 +66,14 @@ impl PostgresStore {
         self.link.pool()
     }
 
-    /// Asks twice at most: the first time, the connection may have been gone for hours.
+    /// Asks twice at most, if there is time: the first time, the connection may have been gone for
+    /// hours, with or without a word.
     async fn ask(&self, call: &Call, query: impl Fn() -> Query) -> Result<Vec<PgRow>> {
         rules::on_time(call)?;
         match self.ask_once(call, query()).await {
-            Err(StoreError::Unavailable { retryable: true, source: Some(error), .. }) => {
+            Err(StoreError::Unavailable { retryable: true, source: Some(error), .. })
+                if Instant::now() < call.deadline =>
+            {
                 tracing::debug!("reads again: {error}");
                 self.ask_once(call, query()).await
             }

@@ -38,7 +38,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use self::lent::Lent;
 pub use self::options::{InvalidUrl, Options};
-use self::{era::Era, files::Files, walk::Missed};
+use self::{era::Era, files::Files, greeting::Process, walk::Missed};
 
 /// How long somebody who can't have a new connection waits for one that is in use: most are for a
 /// few milliseconds.
@@ -59,7 +59,7 @@ struct Member {
     connection: PgConnection,
     era: Arc<Era>,
     /// The server's process at its other end.
-    process: i32,
+    process: Process,
     born: Instant,
     _counted: Counted,
 }

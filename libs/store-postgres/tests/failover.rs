@@ -5,7 +5,7 @@ mod world;
 use std::time::Duration;
 
 use spike_store::{
-    Secrets, Select, StoreError,
+    Manage, Secrets, Select, StoreError,
     conformance::samples::{batch, call, path, revision, step},
 };
 use spike_store_postgres::{Options, PostgresStore};
@@ -31,6 +31,46 @@ async fn no_read_fails_because_the_server_was_restarted_in_between() {
     world.server.kill().await.expect("killed");
     world.server.start_again().await.expect("recovered");
     read().await;
+}
+
+#[tokio::test]
+async fn no_read_fails_because_its_connection_fell_silent() {
+    let world = World::new().await;
+    let database = world.database().await;
+    let store = world.open(&database).await.expect("open");
+    store.read(&call(), &[]).await.expect("an answer");
+    world.server.pause_backends().expect("paused");
+    let answer = store.read(&call(), &[]).await;
+    world.server.resume().expect("resumed");
+    answer.expect("over a fresh connection");
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_not_waited_for_for_ever() {
+    let world = World::new().await;
+    let database = world.database().await;
+    let mut other = world.connect(&database, world::OWNER).await;
+    sqlx::raw_sql("BEGIN; LOCK TABLE spike.epochs").execute(&mut other).await.expect("locked");
+    let error = world.open(&database).await.expect_err("no answer");
+    assert!(matches!(error, StoreError::Unavailable { retryable: true, .. }), "{error:?}");
+    assert!(error.to_string().contains("in time"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_may_forget_what_it_wrote_is_not_called_durable() {
+    let world = World::new().await;
+    let database = world.database().await;
+    let store = world.open(&database).await.expect("open");
+    let durable = async || store.health().await.expect("healthy").durable_on_standby;
+    assert_eq!(durable().await, Some(false), "no standby");
+    let _standby = world.server.standby(Replication::Synchronous).await.expect("a standby");
+    assert_eq!(durable().await, Some(true));
+    for setting in ["fsync", "full_page_writes"] {
+        world.server.set(setting, "off").await.expect("set");
+        assert_eq!(durable().await, Some(false), "{setting}");
+        world.server.set(setting, "on").await.expect("set");
+        assert_eq!(durable().await, Some(true));
+    }
 }
 
 #[tokio::test]

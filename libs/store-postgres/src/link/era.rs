@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::{
     Counted, Link, Member,
     files::Files,
+    greeting::Process,
     options::Host,
     walk::{self, Found},
 };
@@ -170,14 +171,10 @@ impl Link {
         tracing::warn!(host = %era.host, "connects to the store anew: {why}");
         drop(idle);
     }
-
-    pub(super) fn is_current(&self, era: &Arc<Era>) -> bool {
-        self.state().era.as_ref().is_some_and(|present| Arc::ptr_eq(present, era))
-    }
 }
 
 impl Member {
-    pub(super) fn new(connection: PgConnection, era: &Arc<Era>, process: i32) -> Self {
+    pub(super) fn new(connection: PgConnection, era: &Arc<Era>, process: Process) -> Self {
         let counted = Counted::in_(&era.members);
         Self { connection, era: era.clone(), process, born: Instant::now(), _counted: counted }
     }

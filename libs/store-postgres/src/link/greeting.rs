@@ -15,12 +15,13 @@ const OLDEST: u32 = 140_000;
 ///
 /// A commit is on disk, and on the synchronous standby if there is one, before it is acknowledged.
 /// No statement, lock or forgotten transaction can hold others up for longer than a request lives.
-/// Names mean our schema and PostgreSQL's own, nobody else's. A peer that is gone is noticed.
+/// Names mean our schema and PostgreSQL's own, nobody else's. A peer that is gone is noticed; a
+/// session that waits for work is left alone.
 ///
 /// Every statement looks rows up by their keys, one by one, and is planned once to do so. No
 /// statistics may tell otherwise: those of a table that was small a minute ago would have each commit
 /// read all of it.
-const SETTINGS: [(&str, &str); 15] = [
+const SETTINGS: [(&str, &str); 16] = [
     ("synchronous_commit", "on"),
     ("default_transaction_isolation", "read committed"),
     ("search_path", "spike, pg_temp"),
@@ -32,6 +33,7 @@ const SETTINGS: [(&str, &str); 15] = [
     ("statement_timeout", "10s"),
     ("lock_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "10s"),
+    ("idle_session_timeout", "0"),
     ("tcp_keepalives_idle", "30"),
     ("tcp_keepalives_interval", "10"),
     ("tcp_keepalives_count", "3"),
@@ -71,7 +73,15 @@ pub(super) struct Greeting {
     /// Its version as PostgreSQL counts, such as 150004.
     pub(super) version: u32,
     /// The process that serves us.
-    pub(super) process: i32,
+    pub(super) process: Process,
+}
+
+/// A process of the server, not to be taken for a later one with the same number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Process {
+    pub(super) pid: i32,
+    /// When it began, in seconds as PostgreSQL writes them.
+    pub(super) since: String,
 }
 
 /// Asked as text: a pooler can't take a statement that was prepared elsewhere for an excuse.
@@ -84,7 +94,8 @@ SELECT CASE WHEN pg_is_in_recovery() THEN NULL
            AND current_setting('statement_timeout') = '10s'
            AND current_setting('search_path') = 'spike, pg_temp',
        current_setting('server_version_num'),
-       pg_backend_pid()";
+       pid, extract(epoch FROM backend_start)::text
+FROM pg_stat_activity WHERE pid = pg_backend_pid()";
 
 impl Greeting {
     /// Asks the server behind a new connection.
@@ -97,7 +108,7 @@ impl Greeting {
             utf8: row.try_get(2)?,
             settings: row.try_get(3)?,
             version: row.try_get::<&str, _>(4)?.parse().unwrap_or_default(),
-            process: row.try_get(5)?,
+            process: Process { pid: row.try_get(5)?, since: row.try_get(6)? },
         })
     }
 }
@@ -162,7 +173,7 @@ mod tests {
         utf8: true,
         settings: true,
         version: 150_004,
-        process: 7,
+        process: Process { pid: 7, since: String::new() },
     };
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     ops::{Deref, DerefMut},
+    sync::Arc,
     time::Duration,
 };
 
@@ -74,9 +75,13 @@ impl Lent {
                 self.note(&error);
                 Err(failed(error))
             }
-            Err(_) => {
+            Err(late) => {
                 self.silent();
-                Err(StoreError::busy("the store didn't answer in time"))
+                Err(StoreError::Unavailable {
+                    reason: "the store didn't answer in time".to_owned(),
+                    retryable: true,
+                    source: Some(Arc::new(late)),
+                })
             }
         }
     }

@@ -6,19 +6,20 @@
 
 use std::{pin::pin, time::Duration};
 
+use spike_store::Result;
 use sqlx::Connection;
 use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{Counted, Link, Member};
+use super::{Counted, Link, Member, greeting::Process};
 
 /// How long an answer is waited for before the server is asked whether one will come.
 const ASK: Duration = Duration::from_secs(5);
 
-/// How long that question may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long that question may take, the search for a primary that is gone included.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Keeps the permit until the write is over.
 pub(super) fn watch(link: &Link, member: Member, permit: OwnedSemaphorePermit) {
@@ -36,20 +37,21 @@ async fn until_over(link: &Link, mut member: Member) {
     let mut answer = pin!(member.connection.ping());
     while timeout(ASK, &mut answer).await.is_err() {
         // After a failover the process isn't there; after a silent end of the connection it is
-        // idle, since its answer went nowhere.
-        if !link.is_current(&member.era) || !is_at_work(link, member.process).await {
+        // idle, since its answer went nowhere. Whoever can't be asked has said neither.
+        if matches!(is_at_work(link, &member.process).await, Ok(false)) {
             return;
         }
     }
 }
 
-/// True if the server says so.
-async fn is_at_work(link: &Link, process: i32) -> bool {
-    let deadline = Instant::now() + PATIENCE;
-    let Ok(mut lent) = link.reader(deadline).await else { return false };
+/// Whether the primary, which may be another one by now, has that process and it works.
+async fn is_at_work(link: &Link, process: &Process) -> Result<bool> {
+    let mut lent = link.reader(Instant::now() + PATIENCE).await?;
     let asked = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND state = 'active')",
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND state = 'active'
+                        AND extract(epoch FROM backend_start)::text = $2)",
     );
-    let asked = timeout_at(lent.due(), asked.bind(process).fetch_one(&mut *lent)).await;
-    lent.answered(asked).unwrap_or(false)
+    let asked = asked.bind(process.pid).bind(process.since.clone());
+    let asked = timeout_at(lent.due(), asked.fetch_one(&mut *lent)).await;
+    lent.answered(asked)
 }

@@ -113,6 +113,7 @@ async fn a_session_is_as_we_need_it_whatever_the_server_its_role_and_its_databas
     for (of, setting) in [
         ("ROLE spike", "statement_timeout = '1ms'"),
         ("ROLE spike", "search_path = 'evil'"),
+        ("ROLE spike", "idle_session_timeout = '1ms'"),
         ("DATABASE spike", "default_transaction_isolation = 'serializable'"),
         ("ROLE spike IN DATABASE spike", "synchronous_commit = 'local'"),
     ] {
@@ -125,6 +126,7 @@ async fn a_session_is_as_we_need_it_whatever_the_server_its_role_and_its_databas
         ("lock_timeout", "5s"),
         ("idle_in_transaction_session_timeout", "10s"),
         ("default_transaction_isolation", "read committed"),
+        ("idle_session_timeout", "0"),
         ("search_path", "spike, pg_temp"),
         ("application_name", "spike-nexus"),
     ] {

@@ -1,11 +1,12 @@
-//! The search for the primary: every host is asked at once, the first that is it will do.
+//! The search for the primary: every host is asked at once, and of those that are it, the newest will
+//! do.
 
 use std::time::Duration;
 
-use futures::{StreamExt, stream::FuturesUnordered};
+use futures::{Stream, StreamExt, stream::FuturesUnordered};
 use spike_store::{Result, StoreError};
 use sqlx::{ConnectOptions, PgConnection};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     files::Files,
@@ -17,6 +18,10 @@ use crate::error::{failed, is_gone};
 /// How long a server may take to accept us: name, connection, TLS, password, greeting. A host that
 /// is gone without a word takes all of it.
 const CONNECT: Duration = Duration::from_secs(3);
+
+/// How long the others are waited for once one host says that it is the primary: one that nobody
+/// fenced may say so too, and be quicker.
+const OTHERS: Duration = Duration::from_millis(300);
 
 /// The primary.
 pub(super) struct Found {
@@ -38,15 +43,33 @@ pub(super) async fn find(options: &Options, files: &Files, timeline: u32) -> Res
         let answer = greet(options, host, files, timeline).await;
         answer.map(|(connection, greeting)| Found { host: host.clone(), connection, greeting })
     });
-    let mut answers: FuturesUnordered<_> = asked.collect();
+    let answers: FuturesUnordered<_> = asked.collect();
+    let newest = newest(answers, |found: &Found| found.greeting.timeline).await;
+    newest.map_err(|missed| none_of(missed.into_iter().map(|missed| missed.error).collect()))
+}
+
+/// The greatest of the good answers that come within [`OTHERS`] of the first one.
+async fn newest<T, E, K: Ord>(
+    mut answers: impl Stream<Item = std::result::Result<T, E>> + Unpin,
+    age: impl Fn(&T) -> K,
+) -> std::result::Result<T, Vec<E>> {
     let mut missed = Vec::new();
-    while let Some(answer) = answers.next().await {
-        match answer {
-            Ok(found) => return Ok(found),
-            Err(Missed { error, .. }) => missed.push(error),
+    let mut best = loop {
+        match answers.next().await {
+            Some(Ok(found)) => break found,
+            Some(Err(error)) => missed.push(error),
+            None => return Err(missed),
+        }
+    };
+    let end = Instant::now() + OTHERS;
+    while let Ok(Some(answer)) = timeout_at(end, answers.next()).await {
+        if let Ok(other) = answer
+            && age(&other) > age(&best)
+        {
+            best = other;
         }
     }
-    Err(none_of(missed))
+    Ok(best)
 }
 
 /// Opens a session and asks whom we are talking to.
@@ -98,4 +121,20 @@ fn none_of(mut missed: Vec<StoreError>) -> StoreError {
     });
     let text = format!("no host is a primary: {}", texts.collect::<Vec<_>>().join("; "));
     if waits { StoreError::busy(text) } else { StoreError::Unusable(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_newest_that_answers_in_time_is_taken_and_the_dead_are_not_waited_for() {
+        let answers = [Err("no"), Ok(1), Ok(3), Err("no"), Ok(2)];
+        let answers = stream::iter(answers).chain(stream::pending());
+        assert_eq!(newest(answers, |&age| age).await, Ok(3));
+        let none = stream::iter([Err::<u32, _>("no"), Err("never")]);
+        assert_eq!(newest(none, |&age| age).await, Err(vec!["no", "never"]));
+    }
 }

@@ -43,6 +43,38 @@ async fn commits_that_wait_for_a_lost_standby_are_never_acknowledged_and_take_no
 }
 
 #[tokio::test]
+async fn a_stuck_write_keeps_its_place_until_the_server_says_that_it_is_over() {
+    let primary = server().await;
+    let mut standby = primary.standby(Replication::Synchronous).await.expect("a standby");
+    primary.execute("CREATE TABLE t (n int); GRANT ALL ON t TO spike").await.unwrap();
+    let url = format!("{}?connections=6", primary.url("spike"));
+    let link = Link::open(with(&primary, &url)).await.expect("open");
+    standby.stop().await.unwrap();
+    let brief = Instant::now() + Duration::from_millis(500);
+    write(&link, "INSERT INTO public.t VALUES (1)", brief).await.expect_err("it waits");
+
+    // Neither a new era nor a server that can't be asked says so.
+    let era = link.state().era.clone().expect("there is one");
+    link.retire(&era, &"a test");
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    assert_eq!(link.pool().stuck, 1);
+    let local = "SET synchronous_commit = local; ALTER ROLE spike CONNECTION LIMIT";
+    primary.execute(format!("{local} 0")).await.unwrap();
+    let era = link.state().era.clone().expect("the question found it");
+    link.retire(&era, &"a test");
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    assert_eq!(link.pool().stuck, 1);
+
+    primary.execute(format!("{local} -1")).await.unwrap();
+    standby.start_again().await.unwrap();
+    let end = soon();
+    while link.pool().stuck > 0 {
+        assert!(Instant::now() < end);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_write_whose_server_is_gone_gives_its_place_back() {
     let mut server = server().await;
     let url = format!("{}?connections=3", server.url("spike"));
