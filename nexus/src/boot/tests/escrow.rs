@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 
 use age::x25519;
 use futures::join;
-use rand::{SeedableRng, rngs::StdRng};
 use spike_core::ShareIndex;
 use spike_seal::{KeyRing, Shard};
 
@@ -14,6 +13,7 @@ use super::{
         recovery::{self, Collected},
         rehydrate,
         site::Site,
+        system_random,
     },
     fakes::Process,
     reshare,
@@ -69,7 +69,8 @@ pub(super) fn new_set(recipients: &[String]) -> Wanted {
 }
 
 pub(super) async fn ask(world: &World, site: &Site, wanted: Wanted) -> Result<Given, BootError> {
-    escrow::recover(site, &world.call(), wanted, &mut StdRng::seed_from_u64(5)).await
+    // Two who race have two tags: the store knows a writer by them.
+    escrow::recover(site, &world.call(), wanted, &mut system_random()).await
 }
 
 fn ring(site: &Site) -> KeyRing {

@@ -18,7 +18,7 @@ use super::{
         recovery, rehydrate,
         reshare::{Asked, Turn, Wish, advance, ensure, is_under_way},
         site::Site,
-        start,
+        start, system_random,
     },
     fakes::Process,
     recovery::recover,
@@ -39,8 +39,8 @@ pub(super) async fn ask(site: &Site, wish: Wish) -> Result<KeyRing, BootError> {
 }
 
 async fn ask_knowing(site: &Site, wish: Wish, expect: Option<u64>) -> Result<KeyRing, BootError> {
-    let mut random = StdRng::seed_from_u64(wish.generation);
-    let ensured = ensure(site, &site.call(None), Asked { wish, expect }, &mut random).await;
+    let asked = Asked { wish, expect };
+    let ensured = ensure(site, &site.call(None), asked, &mut system_random()).await;
     ensured.map(|unsealed| unsealed.ring.clone())
 }
 
