@@ -76,6 +76,8 @@ async fn a_nexus_waits_for_its_schema_and_says_how_it_is_made() {
     assert!(told(&schema(&server, "spike_nexus", &["status"]), true).contains("no schema"));
     let denied = told(&schema(&server, "spike_nexus", &["expand"]), false);
     assert!(denied.contains("42501") && denied.contains("owner"), "{denied}");
+    told(&schema(&server, "spike_owner", &["expand", "--check-config"]), true);
+    assert!(told(&schema(&server, "spike_owner", &["status"]), true).contains("no schema"));
     let expanded = schema(&server, "spike_owner", &["expand", "--grant", "spike_nexus"]);
     assert!(told(&expanded, true).contains("The schema is 1"));
     cluster.nexus.ready().await.expect("ready, without a restart");

@@ -66,7 +66,12 @@ impl Args {
         let check = self.check_config;
         match self.command.unwrap_or(Command::Serve { bootstrap: false }) {
             Command::Store(StoreCommand::Schema(command)) => {
-                schema::run(command, config::store_from_process()?).await
+                let store = config::store_from_process()?;
+                if check {
+                    say("The store's configuration is right.");
+                    return Ok(());
+                }
+                schema::run(command, store).await
             }
             Command::Serve { bootstrap } => match configuration(check)? {
                 Some(config) => Box::pin(serve::run(config, bootstrap)).await,
@@ -89,7 +94,11 @@ fn configuration(check: bool) -> anyhow::Result<Option<Config>> {
     Ok((!check).then_some(config))
 }
 
-#[expect(clippy::print_stdout, reason = "the answer to --check-config")]
 fn announce(config: &Config) {
-    println!("The configuration is right: {config}");
+    say(&format!("The configuration is right: {config}"));
+}
+
+#[expect(clippy::print_stdout, reason = "the answer to --check-config")]
+fn say(answer: &str) {
+    println!("{answer}");
 }

@@ -97,6 +97,10 @@ fn refused(why: NotAShard) -> CliError {
     CliError::usage(why.to_string(), "Give it what `spike operator recover` wrote.")
 }
 
+/// How a custodian goes on whose key only age itself can use.
+const BY_AGE: &str = "pipe `age -d -i IDENTITY SHARD.age` into `spike operator drill --each`, or \
+                      into `spike operator restore --one-by-one`";
+
 /// The secret keys at hand.
 struct Keys(Vec<Box<dyn Identity + Send + Sync>>);
 
@@ -109,8 +113,7 @@ impl Keys {
             if is_age(&text) {
                 return Err(CliError::usage(
                     format!("the identity in {name} is itself encrypted"),
-                    "Let age ask for its passphrase: \
-                     `age -d -i IDENTITY SHARD.age | spike operator restore`.",
+                    format!("Let age ask for its passphrase: {BY_AGE}."),
                 ));
             }
             // age names the line at most.
@@ -119,8 +122,10 @@ impl Keys {
             keys.extend(read.map_err(|why| {
                 CliError::usage(
                     format!("{name} holds no age identities: {why}"),
-                    "Give it a file that `age-keygen` made. For a key that needs a plugin: \
-                     `age -d -i IDENTITY SHARD.age | spike operator restore`.",
+                    format!(
+                        "Give it a file that `age-keygen` made. For a key that needs a plugin: \
+                         {BY_AGE}."
+                    ),
                 )
             })?);
         }

@@ -212,7 +212,8 @@ impl Class {
                 "the schema is missing or incomplete: run `nexus store schema expand` as the owner"
             }
             Self::NoPermission => {
-                "this user may not do that: run config/postgres/roles.sql as the owner"
+                "this user may not do that: let the schema's owner run `nexus store schema \
+                 expand --grant USER`, or be the owner"
             }
             Self::Race => "another transaction was in the way",
             Self::Slow => "the server took longer than the session allows",

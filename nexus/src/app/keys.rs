@@ -56,8 +56,8 @@ impl App {
 /// What was asked for, if it can be.
 pub(crate) fn asked(request: &EnsureRequest) -> Result<Asked> {
     let EnsureRequest { generation, shares, threshold, expect } = *request;
-    if generation > MOST_GENERATIONS {
-        return Err(Error::BadRequest(format!("generation: at most {MOST_GENERATIONS}")));
+    if !(1..=MOST_GENERATIONS).contains(&generation) {
+        return Err(Error::BadRequest(format!("generation: 1 to {MOST_GENERATIONS}")));
     }
     let quorum = Quorum::new(shares, threshold).map_err(|invalid| {
         let field = match u8::try_from(shares) {
@@ -136,9 +136,12 @@ mod tests {
                 other => panic!("{threshold} of {shares}: {other:?}"),
             }
         }
-        assert!(
-            matches!(wanted(u64::MAX, 3, 2), Err(Error::BadRequest(why)) if why.starts_with("generation"))
-        );
+        for generation in [0, u64::MAX] {
+            let refused = wanted(generation, 3, 2);
+            assert!(
+                matches!(refused, Err(Error::BadRequest(why)) if why.starts_with("generation"))
+            );
+        }
         assert!(wanted(MOST_GENERATIONS, 255, 255).is_ok());
     }
 }

@@ -24,7 +24,7 @@ fn every_class_that_asks_for_a_setting_names_its_variable() {
     }
     assert!(Class::NoTls.text().contains("sslmode"));
     assert!(Class::NoSchema.text().contains("nexus store schema expand"));
-    assert!(Class::NoPermission.text().contains("roles.sql"));
+    assert!(Class::NoPermission.text().contains("--grant"));
 }
 
 #[test]

@@ -53,7 +53,7 @@ async fn who_is_not_let_in_is_told_why_and_what_to_mend() {
     server.add_role("guest").await.unwrap();
     server.execute("REVOKE CONNECT ON DATABASE spike FROM PUBLIC").await.unwrap();
     let guest = refused(with(&server, &server.url("guest"))).await;
-    assert!(guest.to_string().contains("roles.sql"), "{guest}");
+    assert!(guest.to_string().contains("--grant"), "{guest}");
     Link::open(options(&server)).await.expect("its owner comes in");
 }
 
