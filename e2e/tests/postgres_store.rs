@@ -17,9 +17,12 @@ const ROLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/postgres/rol
 async fn server() -> Server {
     let options = ServerOptions { bare: true, ..ServerOptions::default() };
     let server = Server::start(options).await.expect("a server");
-    let [owner, nexus] = ["spike_owner", "spike_nexus"].map(Server::password);
-    let passwords = [("owner_password", owner.as_str()), ("nexus_password", nexus.as_str())];
-    server.psql(Path::new(ROLES), &passwords).await.expect("roles");
+    server.psql(Path::new(ROLES)).await.expect("roles");
+    let open = "SELECT count(*) FROM pg_authid WHERE rolname ~ '^spike_' AND rolpassword IS NULL";
+    assert_eq!(server.ask(open).await.expect("asked"), "2", "passwords are set afterwards");
+    for role in ["spike_owner", "spike_nexus"] {
+        server.set_password(role, &Server::password(role)).await.expect("a password");
+    }
     server
 }
 

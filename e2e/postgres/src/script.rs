@@ -8,14 +8,11 @@ use tokio::process::Command;
 use crate::server::Server;
 
 impl Server {
-    /// Runs a script as the superuser in the database `postgres`, with these variables.
-    pub async fn psql(&self, script: &Path, variables: &[(&str, &str)]) -> anyhow::Result<()> {
+    /// Runs a script as the superuser in the database `postgres`.
+    pub async fn psql(&self, script: &Path) -> anyhow::Result<()> {
         let mut psql = Command::new(self.programs.path("psql"));
         psql.args(["--no-psqlrc", "--quiet", "--username=postgres", "--dbname=postgres"]);
         psql.arg("--host").arg(self.folder()).arg("--port").arg(self.port.to_string());
-        for (name, value) in variables {
-            psql.arg("--set").arg(format!("{name}={value}"));
-        }
         let out = psql.arg("--file").arg(script).kill_on_drop(true).output().await;
         let out = out.context("run psql")?;
         ensure!(out.status.success(), "psql: {}", String::from_utf8_lossy(&out.stderr));
