@@ -75,6 +75,18 @@ impl Args {
     }
 
     fn recipients(&self) -> Result<Vec<String>, CliError> {
+        let recipients = self.named()?;
+        match recipients.iter().position(|given| is_secret(given)) {
+            None => Ok(recipients),
+            Some(at) => Err(CliError::usage(
+                format!("recipient {} is a secret key; nothing was sent", at + 1),
+                "Give its public one (`age-keygen -y` shows it), and make another: this one was \
+                 written where it doesn't belong.",
+            )),
+        }
+    }
+
+    fn named(&self) -> Result<Vec<String>, CliError> {
         let Some(path) = &self.recipients_file else { return Ok(self.recipient.clone()) };
         let bytes = input::file(path)?;
         let text = std::str::from_utf8(&bytes).unwrap_or_default();
@@ -87,6 +99,12 @@ impl Args {
         }
         Ok(recipients)
     }
+}
+
+/// Nexus would refuse it too, but then it has left this machine.
+fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    key.starts_with("age-secret-key-") || key.starts_with("age-plugin-")
 }
 
 /// As Nexus reads `SPIKE_BOOTSTRAP_RECIPIENTS`.

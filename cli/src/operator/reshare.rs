@@ -51,7 +51,7 @@ pub(crate) struct Args {
         value_parser = spike_runtime::env::parse_duration
     )]
     wait: Option<Duration>,
-    /// Don't ask about a threshold of 1.
+    /// Don't ask about a threshold of 1, or of all shares.
     #[arg(short, long)]
     yes: bool,
     #[command(flatten)]
@@ -65,14 +65,21 @@ Examples:
 
 const ALONE: &str = "With a threshold of 1 every Keeper alone holds the whole root key. Go on?";
 
+const ALL: &str = "With as many shares as the threshold, one lost Keeper is one too many while no \
+                   Nexus has the key. Go on?";
+
 impl Args {
     /// Re-shares it.
     pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
         let quorum = Quorum::new(self.shares, self.threshold).map_err(|invalid| {
             CliError::usage(invalid.to_string(), "Give --shares and --threshold such numbers.")
         })?;
-        if quorum.threshold() == 1 && !self.yes {
-            prompt::confirm(ALONE)?;
+        let doubt = match (quorum.threshold(), quorum.shares()) {
+            (1, _) => Some(ALONE),
+            (threshold, shares) => (threshold == shares).then_some(ALL),
+        };
+        if let Some(doubt) = doubt.filter(|_| !self.yes) {
+            prompt::confirm(doubt)?;
         }
         let session = context.nexus().await?;
         let until = self.wait.map(|patience| Instant::now() + patience);
