@@ -166,10 +166,13 @@ pub(super) fn advice(ring: &KeyRing, wanted: Wish, keepers: usize, holding: usiz
         Reason::new(code, format!("{message}: {risk}"))
     });
     let mut advice = Vec::from_iter(at_risk);
-    let target = Wish::of(ring.reshare_to().unwrap_or(current));
+    let (target, stands) = match ring.reshare_to() {
+        Some(next) => (Wish::of(next), "is on its way to"),
+        None => (Wish::of(current), "has"),
+    };
     if target != wanted {
         let text = format!(
-            "the environment wants {wanted}, the key ring has {target}: re-share with `spike \
+            "the environment wants {wanted}, the key ring {stands} {target}: re-share with `spike \
              operator reshare`, or correct SPIKE_NEXUS_SHAMIR_{{SHARES,THRESHOLD,GENERATION}}"
         );
         advice.push(Reason::new("reshare_needed", text));
