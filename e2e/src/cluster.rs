@@ -221,6 +221,15 @@ impl Cluster {
         command.output().await.context("run spike")
     }
 
+    /// [`Cluster::spike`], which has to end with `exit`; returns what it said.
+    pub async fn told(&self, identity: &str, args: &[&str], exit: i32) -> String {
+        let out = self.spike(identity, args).await.expect("spike runs");
+        let said = [out.stdout, out.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert_eq!(out.status.code(), Some(exit), "{identity}: spike {}: {said}", args.join(" "));
+        said
+    }
+
     /// The cluster's folder.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
@@ -235,6 +244,13 @@ impl Cluster {
             keeper.kill().await?;
         }
         Ok(())
+    }
+
+    /// A power cut, after which everything starts again: empty Keepers, a sealed Nexus.
+    pub async fn lose_power(&mut self) -> anyhow::Result<()> {
+        self.power_cut().await?;
+        self.start_keepers().await?;
+        self.nexus.start().await
     }
 
     async fn add_roles(&mut self) -> anyhow::Result<()> {

@@ -33,20 +33,6 @@ fn key_file(path: &Path, secret: &x25519::Identity) {
     fs::write(path, text).expect("written");
 }
 
-async fn spike(cluster: &Cluster, who: &str, args: &[&str], exit: i32) -> String {
-    let out = cluster.spike(who, args).await.expect("spike runs");
-    let said =
-        format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-    assert_eq!(out.status.code(), Some(exit), "{who}: spike {}: {said}", args.join(" "));
-    said
-}
-
-async fn lose_power(cluster: &mut Cluster) {
-    cluster.power_cut().await.expect("killed");
-    cluster.start_keepers().await.expect("empty Keepers");
-    cluster.nexus.start().await.expect("a sealed Nexus");
-}
-
 /// What the shard of a file is, as its custodian sees it.
 fn opened(cluster: &Cluster, file: &str, secret: &x25519::Identity) -> String {
     let text = fs::read(cluster.folder().join(file)).expect("there");
@@ -68,9 +54,9 @@ fn written(cluster: &Cluster) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn custodians_bring_back_what_a_power_cut_took() {
     let (mut cluster, secrets) = cluster().await;
-    spike(&cluster, "superuser", &["secret", "put", "a", "k=before"], 0).await;
-    spike(&cluster, "superuser", &["operator", "recover"], 3).await;
-    let said = spike(&cluster, "recover", &["operator", "recover", "--dir", "sent"], 0).await;
+    cluster.told("superuser", &["secret", "put", "a", "k=before"], 0).await;
+    cluster.told("superuser", &["operator", "recover"], 3).await;
+    let said = cluster.told("recover", &["operator", "recover", "--dir", "sent"], 0).await;
     assert!(said.contains("This is set 1: any 2 of these 3 shards restore"), "{said}");
     let file = |i: usize| format!("sent/spike.recovery.{i}.age");
     for (secret, i) in secrets.iter().zip(1..) {
@@ -80,10 +66,10 @@ async fn custodians_bring_back_what_a_power_cut_took() {
         assert_eq!(mode & 0o777, 0o600);
         assert!(opened(&cluster, &file(i), secret).starts_with(&format!("spike:{i}:")));
     }
-    spike(&cluster, "recover", &["operator", "recover", "--dir", "sent"], 5).await;
+    cluster.told("recover", &["operator", "recover", "--dir", "sent"], 5).await;
 
-    lose_power(&mut cluster).await;
-    spike(&cluster, "superuser", &["secret", "get", "a"], 6).await;
+    cluster.lose_power().await.expect("started again");
+    cluster.told("superuser", &["secret", "get", "a"], 6).await;
     let restore = ["operator", "restore", "-i", "alice.key", "-i", "carol.key"];
     let with = |files: &[usize]| -> Vec<String> {
         let files = files.iter().map(|&i| file(i));
@@ -96,16 +82,16 @@ async fn custodians_bring_back_what_a_power_cut_took() {
     ] {
         let args = with(files);
         let args: Vec<_> = args.iter().map(String::as_str).collect();
-        let said = spike(&cluster, "restore", &args, exit).await;
+        let said = cluster.told("restore", &args, exit).await;
         assert!(said.contains(told), "{said}");
     }
-    spike(&cluster, "superuser", &["secret", "get", "a"], 6).await;
+    cluster.told("superuser", &["secret", "get", "a"], 6).await;
     let drill = ["operator", "drill", "-i", "alice.key", &file(1)];
-    spike(&cluster, "restore", &drill, 6).await;
+    cluster.told("restore", &drill, 6).await;
     let args = with(&[1, 3]);
     let args: Vec<_> = args.iter().map(String::as_str).collect();
-    spike(&cluster, "restore", &args, 0).await;
-    let read = spike(&cluster, "superuser", &["secret", "get", "a", "k"], 0).await;
+    cluster.told("restore", &args, 0).await;
+    let read = cluster.told("superuser", &["secret", "get", "a", "k"], 0).await;
     assert_eq!(read.trim(), "before");
     for keeper in &mut cluster.keepers {
         keeper.ready().await.expect("holds its shard again");
@@ -177,8 +163,8 @@ async fn no_route_gives_a_plain_shard_of_a_set_that_has_custodians() {
 async fn a_drill_on_a_healthy_cluster_proves_what_a_restore_would_do() {
     let (cluster, _) = cluster().await;
     let none = ["operator", "drill", "nothing.age"];
-    spike(&cluster, "restore", &none, 2).await;
-    spike(&cluster, "recover", &["operator", "recover", "--dir", "one"], 0).await;
+    cluster.told("restore", &none, 2).await;
+    cluster.told("recover", &["operator", "recover", "--dir", "one"], 0).await;
     let file = |dir: &str, i: u8| format!("{dir}/spike.recovery.{i}.age");
     let drill = |keys: &[&str], files: &[String], more: &[&str]| -> Vec<String> {
         let keys = keys.iter().flat_map(|key| ["-i".to_owned(), format!("{key}.key")]);
@@ -188,7 +174,7 @@ async fn a_drill_on_a_healthy_cluster_proves_what_a_restore_would_do() {
     };
     let run = async |who: &str, args: Vec<String>, exit| {
         let args: Vec<_> = args.iter().map(String::as_str).collect();
-        spike(&cluster, who, &args, exit).await
+        cluster.told(who, &args, exit).await
     };
     let both = [file("one", 1), file("one", 3)];
     for who in ["restore", "recover"] {
@@ -206,14 +192,14 @@ async fn a_drill_on_a_healthy_cluster_proves_what_a_restore_would_do() {
     run("restore", drill(&[], &alone, &[]), 2).await;
 
     let new_set = ["operator", "recover", "--new-set", "--yes", "--dir", "two"];
-    let said = spike(&cluster, "recover", &new_set, 0).await;
+    let said = cluster.told("recover", &new_set, 0).await;
     assert!(said.contains("This is set 2: any 2 of these 3 shards"), "{said}");
     let mixed = [file("one", 1), file("two", 3)];
     let said = run("restore", drill(&["alice", "carol"], &mixed, &[]), 1).await;
     assert!(said.contains("Set 2, any 2 of 3"), "{said}");
     assert!(said.contains("Shard 1: wrong: of an older set"), "{said}");
     assert!(said.contains("Shard 3: ok"), "{said}");
-    spike(&cluster, "superuser", &["secret", "put", "a", "k=v"], 0).await;
+    cluster.told("superuser", &["secret", "put", "a", "k=v"], 0).await;
     audit_says_who_did_what(&cluster);
 }
 
@@ -241,8 +227,8 @@ fn audit_says_who_did_what(cluster: &Cluster) {
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_new_set_the_old_shards_restore_nothing() {
     let mut cluster = Cluster::start(Options::default()).await.expect("a cluster");
-    spike(&cluster, "recover", &["operator", "drill", "--each"], 2).await;
-    spike(&cluster, "recover", &["operator", "recover", "--dir", "plain"], 0).await;
+    cluster.told("recover", &["operator", "drill", "--each"], 2).await;
+    cluster.told("recover", &["operator", "recover", "--dir", "plain"], 0).await;
     let bob = x25519::Identity::generate();
     key_file(&cluster.folder().join("bob.key"), &bob);
     let carol = x25519::Identity::generate();
@@ -254,19 +240,19 @@ async fn after_a_new_set_the_old_shards_restore_nothing() {
     let typo = format!("{}\nage1typo\n", bob.to_public());
     fs::write(cluster.folder().join("typo"), typo).expect("written");
     let with = [&new_set[..], &["--recipients-file", "typo"]].concat();
-    let said = spike(&cluster, "recover", &with, 1).await;
+    let said = cluster.told("recover", &with, 1).await;
     assert!(said.contains("recipient 2: it is damaged"), "{said}");
     let alone = bob.to_public().to_string();
     let with = [&new_set[..], &["--recipient", &alone]].concat();
-    let said = spike(&cluster, "recover", &with, 1).await;
+    let said = cluster.told("recover", &with, 1).await;
     assert!(said.contains("1 recipients are too few: any 2"), "{said}");
     let with = [&new_set[..], &["--recipients-file", "list"]].concat();
-    let said = spike(&cluster, "recover", &with, 0).await;
+    let said = cluster.told("recover", &with, 0).await;
     assert!(said.contains("This is set 2: any 2 of these 2"), "{said}");
 
-    lose_power(&mut cluster).await;
+    cluster.lose_power().await.expect("started again");
     let old = ["operator", "restore", "plain/spike.recovery.1.txt", "plain/spike.recovery.2.txt"];
-    let said = spike(&cluster, "restore", &old, 1).await;
+    let said = cluster.told("restore", &old, 1).await;
     assert!(
         said.contains("recovery shard 1 and 2 is not of set 2, which was given out last"),
         "{said}"
@@ -274,12 +260,12 @@ async fn after_a_new_set_the_old_shards_restore_nothing() {
     let line = opened(&cluster, "sent/spike.recovery.1.age", &bob);
     let one_by_one = ["operator", "restore", "--one-by-one", "first.txt"];
     fs::write(cluster.folder().join("first.txt"), line).expect("written");
-    let said = spike(&cluster, "restore", &one_by_one, 0).await;
+    let said = cluster.told("restore", &one_by_one, 0).await;
     assert!(said.contains("Shards collected: 1"), "{said}");
-    let said = spike(&cluster, "restore", &["operator", "restore", "--reset"], 0).await;
+    let said = cluster.told("restore", &["operator", "restore", "--reset"], 0).await;
     assert!(said.contains("Shards forgotten: 1"), "{said}");
     let (first, second) = ("sent/spike.recovery.1.age", "sent/spike.recovery.2.age");
     let restore = ["operator", "restore", "-i", "bob.key", "-i", "carol.key", first, second];
-    spike(&cluster, "restore", &restore, 0).await;
+    cluster.told("restore", &restore, 0).await;
     cluster.nexus.ready().await.expect("restored");
 }

@@ -9,14 +9,6 @@ use serde_json::{Value, json};
 use spike_e2e::{Caller, Cluster, Options, aftermath::Aftermath, load::Load, until};
 use tokio::time::sleep;
 
-async fn spike(cluster: &Cluster, who: &str, args: &[&str], exit: i32) -> String {
-    let out = cluster.spike(who, args).await.expect("spike runs");
-    let said =
-        format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-    assert_eq!(out.status.code(), Some(exit), "{who}: spike {}: {said}", args.join(" "));
-    said
-}
-
 async fn reshare(
     cluster: &Cluster,
     shares: &str,
@@ -25,7 +17,7 @@ async fn reshare(
     exit: i32,
 ) -> String {
     let args = ["operator", "reshare", "--shares", shares, "--threshold", threshold];
-    spike(cluster, "superuser", &[&args, more].concat(), exit).await
+    cluster.told("superuser", &[&args, more].concat(), exit).await
 }
 
 /// Stops Nexus in order, and starts it with another list of Keepers.
@@ -37,13 +29,13 @@ async fn restart_with(cluster: &mut Cluster, keepers: usize) {
 }
 
 async fn keys(cluster: &Cluster) -> Value {
-    let text = spike(cluster, "superuser", &["operator", "keys", "-f", "json"], 0).await;
+    let text = cluster.told("superuser", &["operator", "keys", "-f", "json"], 0).await;
     serde_json::from_str(&text).expect("JSON")
 }
 
 /// Codes of what status wants someone to look at.
 async fn reasons(cluster: &Cluster) -> Vec<String> {
-    let text = spike(cluster, "superuser", &["status", "-f", "json"], 0).await;
+    let text = cluster.told("superuser", &["status", "-f", "json"], 0).await;
     let status: Value = serde_json::from_str(&text).expect("JSON");
     let reasons = status["reasons"].as_array().expect("a list");
     reasons.iter().filter_map(|reason| reason["code"].as_str().map(str::to_owned)).collect()
@@ -177,7 +169,7 @@ async fn who_may_ask_and_what_the_audit_says_of_it() {
     assert!(lines.iter().any(|line| is(line, "keys", "keys.commit")));
     assert!(lines.iter().any(|line| is(line, "keys", "keys.settle")));
     let file = audit.display().to_string();
-    spike(&cluster, "superuser", &["audit", "verify", &file, "--key", &public], 0).await;
+    cluster.told("superuser", &["audit", "verify", &file, "--key", &public], 0).await;
 }
 
 async fn put(caller: &Caller, cluster: &Cluster, path: &str) -> u16 {

@@ -7,14 +7,6 @@ use std::{fs, time::Duration};
 use spike_e2e::{Cluster, Options, until};
 use tokio::time::sleep;
 
-async fn spike(cluster: &Cluster, who: &str, args: &[&str], exit: i32) -> String {
-    let out = cluster.spike(who, args).await.expect("spike runs");
-    let said =
-        format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-    assert_eq!(out.status.code(), Some(exit), "{who}: spike {}: {said}", args.join(" "));
-    said
-}
-
 /// A stopped Nexus leaves one file, with nothing beside it.
 fn database(cluster: &Cluster) -> std::path::PathBuf {
     let wal = cluster.folder().join("spike.db-wal");
@@ -25,19 +17,19 @@ fn database(cluster: &Cluster) -> std::path::PathBuf {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_from_before_a_revocation_is_refused_until_it_is_accepted() {
     let mut cluster = Cluster::start(Options::default()).await.expect("a cluster");
-    spike(&cluster, "superuser", &["secret", "put", "acme/db", "user=root"], 0).await;
+    cluster.told("superuser", &["secret", "put", "acme/db", "user=root"], 0).await;
     let pattern = r"^spiffe://spike\.ist/workload/.*$";
     let policy = ["policy", "create", "--name", "p", "--permissions", "read"];
     let patterns = ["--path-pattern", "^acme/.*$", "--spiffeid-pattern", pattern];
-    spike(&cluster, "superuser", &[policy.as_slice(), &patterns].concat(), 0).await;
-    spike(&cluster, "workload", &["secret", "get", "acme/db"], 0).await;
+    cluster.told("superuser", &[policy.as_slice(), &patterns].concat(), 0).await;
+    cluster.told("workload", &["secret", "get", "acme/db"], 0).await;
 
     cluster.nexus.stop().await.expect("stopped");
     let (file, backup) = (database(&cluster), cluster.folder().join("backup.db"));
     fs::copy(&file, &backup).expect("backed up");
     cluster.nexus.start().await.expect("started");
     cluster.nexus.ready().await.expect("ready");
-    spike(&cluster, "superuser", &["policy", "delete", "p", "--yes"], 0).await;
+    cluster.told("superuser", &["policy", "delete", "p", "--yes"], 0).await;
     // Longer than the interval in which the Keepers are told.
     sleep(Duration::from_secs(3)).await;
 
@@ -49,10 +41,10 @@ async fn a_backup_from_before_a_revocation_is_refused_until_it_is_accepted() {
         answer.is_some_and(|(status, body)| status == 503 && body.contains("store_rolled_back"))
     })
     .await;
-    spike(&cluster, "workload", &["secret", "get", "acme/db"], 6).await;
+    cluster.told("workload", &["secret", "get", "acme/db"], 6).await;
 
-    spike(&cluster, "superuser", &["operator", "accept-rollback", "--yes"], 3).await;
-    spike(&cluster, "restore", &["operator", "accept-rollback", "--yes"], 0).await;
+    cluster.told("superuser", &["operator", "accept-rollback", "--yes"], 3).await;
+    cluster.told("restore", &["operator", "accept-rollback", "--yes"], 0).await;
     cluster.nexus.ready().await.expect("accepted");
-    spike(&cluster, "workload", &["secret", "get", "acme/db"], 0).await;
+    cluster.told("workload", &["secret", "get", "acme/db"], 0).await;
 }
