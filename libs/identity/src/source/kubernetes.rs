@@ -6,7 +6,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
 use rustls_pki_types::CertificateDer;
 use tokio::time::{Instant, sleep, sleep_until};
 use zeroize::Zeroizing;
@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::{
     files::{self, read},
     given::Svid,
+    pauses,
 };
 use crate::{
     IdentityError,
@@ -52,7 +53,7 @@ impl Trade {
             svid: None,
             mounted: None,
             renew_at: Instant::now(),
-            pauses: pauses(),
+            pauses: pauses(PAUSES),
             pause: None,
         }
     }
@@ -60,7 +61,7 @@ impl Trade {
     /// An SVID is renewed at half its life.
     pub(super) fn accepted(&mut self, life: Duration) {
         self.renew_at = Instant::now() + life / 2;
-        self.pauses = pauses();
+        self.pauses = pauses(PAUSES);
     }
 
     pub(super) async fn next(&mut self) -> Result<Offer, IdentityError> {
@@ -112,14 +113,4 @@ impl Trade {
         offer.bundles.values_mut().for_each(|roots| roots.extend(mounted.iter().cloned()));
         Ok(offer)
     }
-}
-
-fn pauses() -> ExponentialBackoff {
-    let (shortest, longest) = PAUSES;
-    ExponentialBuilder::new()
-        .with_min_delay(shortest)
-        .with_max_delay(longest)
-        .with_jitter()
-        .without_max_times()
-        .build()
 }

@@ -7,6 +7,7 @@ mod workload_api;
 
 use std::{fmt, path::PathBuf, time::Duration};
 
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 pub use given::{Given, Svid};
 
 use crate::{IdentityError, material::Offer};
@@ -94,4 +95,14 @@ impl Feed {
             Self::Given(_) => {}
         }
     }
+}
+
+/// Pauses that grow from the shortest to the longest and never end.
+fn pauses((shortest, longest): (Duration, Duration)) -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_min_delay(shortest)
+        .with_max_delay(longest)
+        .with_jitter()
+        .without_max_times()
+        .build()
 }

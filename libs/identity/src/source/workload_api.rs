@@ -2,13 +2,14 @@
 
 use std::{error::Error, fmt, pin::Pin, time::Duration};
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
 use futures::StreamExt;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use spiffe::{WorkloadApiClient, WorkloadApiError, X509Context, transport::Endpoint};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use zeroize::Zeroizing;
 
+use super::pauses;
 use crate::{
     IdentityError,
     material::{Offer, Offered},
@@ -52,7 +53,7 @@ impl Stream {
             contexts: None,
             silent_at: Instant::now(),
             answered: false,
-            pauses: pauses(),
+            pauses: pauses(PAUSES),
             pause: None,
         })
     }
@@ -73,7 +74,7 @@ impl Stream {
             }
         };
         if heard.is_ok() {
-            self.pauses = pauses();
+            self.pauses = pauses(PAUSES);
             self.silent_at = Instant::now() + SHORTEST_SILENCE;
         }
         heard
@@ -114,16 +115,6 @@ impl Stream {
         self.answered = false;
         Ok(())
     }
-}
-
-fn pauses() -> ExponentialBackoff {
-    let (shortest, longest) = PAUSES;
-    ExponentialBuilder::new()
-        .with_min_delay(shortest)
-        .with_max_delay(longest)
-        .with_jitter()
-        .without_max_times()
-        .build()
 }
 
 fn offer(context: &X509Context) -> Offer {
