@@ -95,8 +95,8 @@ pub(crate) fn listed(rows: &[PgRow], page: &Page) -> Result<Seen<Listed>> {
 /// Asks for documents.
 pub(crate) fn load(kind: Kind, names: &Names) -> Query {
     match names {
-        Names::All => sqlx::query(LOAD_ALL).bind(rows::kind(kind)),
-        Names::These(names) => sqlx::query(LOAD_THESE).bind(rows::kind(kind)).bind(names.clone()),
+        Names::All => sqlx::query(LOAD_ALL).bind(kind.code()),
+        Names::These(names) => sqlx::query(LOAD_THESE).bind(kind.code()).bind(names.clone()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use spike_core::{Revision, Version};
-use spike_store::{Document, Epochs, Generation, HeadRow, Kind, Result, Sealed, StoreError};
+use spike_store::{Document, Epochs, Generation, HeadRow, Result, Sealed, StoreError};
 use sqlx::{Decode, Postgres, Row, Type, postgres::PgRow};
 
 use crate::{error::failed, schema};
@@ -64,16 +64,6 @@ pub(crate) fn document(row: &PgRow) -> Result<Option<Document>> {
         tag: exact(row, "document_tag")?,
         bytes: bytes(row, "document_bytes")?,
     }))
-}
-
-/// How a kind is kept.
-pub(crate) const fn kind(kind: Kind) -> i16 {
-    match kind {
-        Kind::Ring => 1,
-        Kind::Manifest => 2,
-        Kind::Policy => 3,
-        Kind::Audit => 4,
-    }
 }
 
 /// What no column ever holds: whoever expects it expects in vain, whoever writes it is refused.

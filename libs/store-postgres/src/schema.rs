@@ -108,8 +108,7 @@ pub async fn status(connection: &mut PgConnection) -> Result<Status> {
         Err(error) if is_unknown(&error) => return Err(foreign(&look)?),
         Err(error) => return Err(failed(error)),
     };
-    let missing = || StoreError::Corrupt("the row of the epochs is missing".to_owned());
-    let present = present.ok_or_else(missing)?;
+    let present = present.ok_or_else(rows::no_epochs)?;
     if rows::get::<String>(&present, "owner")? != "spike-nexus" {
         return Err(foreign(&look)?);
     }

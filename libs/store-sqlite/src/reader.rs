@@ -97,10 +97,8 @@ pub(crate) async fn load(
     names: &Names,
 ) -> Result<Seen<Vec<Document>>> {
     let query = match names {
-        Names::All => sqlx::query(LOAD_ALL).bind(rows::kind(kind)),
-        Names::These(names) => {
-            sqlx::query(LOAD_THESE).bind(rows::kind(kind)).bind(rows::json(names)?)
-        }
+        Names::All => sqlx::query(LOAD_ALL).bind(kind.code()),
+        Names::These(names) => sqlx::query(LOAD_THESE).bind(kind.code()).bind(rows::json(names)?),
     };
     let rows = fetch(pool, call, query).await?;
     let mut documents = Vec::with_capacity(rows.len());

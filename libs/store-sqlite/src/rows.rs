@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use spike_core::{Revision, Version};
-use spike_store::{Document, Epochs, Generation, HeadRow, Kind, Result, Sealed, StoreError};
+use spike_store::{Document, Epochs, Generation, HeadRow, Result, Sealed, StoreError};
 use sqlx::{Decode, Row, Sqlite, Type, sqlite::SqliteRow};
 
 use crate::error::failed;
@@ -48,16 +48,6 @@ pub(crate) fn document(row: &SqliteRow) -> Result<Option<Document>> {
         tag: exact(row, "document_tag")?,
         bytes: Bytes::from(get::<Vec<u8>>(row, "bytes")?),
     }))
-}
-
-/// How a kind is kept.
-pub(crate) const fn kind(kind: Kind) -> i64 {
-    match kind {
-        Kind::Ring => 1,
-        Kind::Manifest => 2,
-        Kind::Policy => 3,
-        Kind::Audit => 4,
-    }
 }
 
 /// A number as SQL keeps it. `spike_store::rules` has refused those that don't fit.

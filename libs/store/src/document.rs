@@ -16,6 +16,18 @@ pub enum Kind {
     Audit,
 }
 
+impl Kind {
+    /// How SQL stores keep it. Never another number for the same kind: it stands in databases.
+    pub const fn code(self) -> i16 {
+        match self {
+            Self::Ring => 1,
+            Self::Manifest => 2,
+            Self::Policy => 3,
+            Self::Audit => 4,
+        }
+    }
+}
+
 /// The name of the only [`Kind::Ring`].
 pub const RING: &str = "ring";
 

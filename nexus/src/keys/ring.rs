@@ -2,10 +2,9 @@
 
 use rand::CryptoRng;
 use spike_seal::{RingDocument, SealError};
-use spike_store::{Call, Document, DocumentPut, Epochs, Kind, Names, Store, StoreError};
-
-/// The name of the one ring.
-const NAME: &str = "ring";
+use spike_store::{
+    Call, Document, DocumentPut, Epochs, Kind, Names, Store, StoreError, document::RING,
+};
 
 /// What the store shows of the ring. Nothing of it is believed yet.
 pub(crate) struct RingRead {
@@ -18,7 +17,7 @@ pub(crate) struct RingRead {
 impl RingRead {
     /// Reads the ring.
     pub(crate) async fn from(store: &dyn Store, call: &Call) -> Result<Self, StoreError> {
-        let seen = store.load(call, Kind::Ring, Names::These(vec![NAME.to_owned()])).await?;
+        let seen = store.load(call, Kind::Ring, Names::These(vec![RING.to_owned()])).await?;
         let document = seen.value.first().map(decode).transpose();
         Ok(Self { epochs: seen.epochs, document })
     }
@@ -41,7 +40,7 @@ pub(crate) fn ring_put(
     tag: [u8; 16],
 ) -> DocumentPut {
     let document = Document {
-        name: NAME.to_owned(),
+        name: RING.to_owned(),
         revision: after.revision(),
         tag,
         bytes: after.encode().into(),

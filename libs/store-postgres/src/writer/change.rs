@@ -91,7 +91,7 @@ fn names<'d>(puts: &'d [DocumentPut], drops: &'d [DocumentDrop]) -> Vec<(Kind, &
 }
 
 fn look<'d>(names: &[(Kind, &'d str)]) -> Query<'d, Postgres, PgArguments> {
-    let kinds: Vec<_> = names.iter().map(|(kind, _)| rows::kind(*kind)).collect();
+    let kinds: Vec<_> = names.iter().map(|(kind, _)| kind.code()).collect();
     let names: Vec<_> = names.iter().map(|(_, name)| *name).collect();
     sqlx::query(LOOK).bind(kinds).bind(names)
 }
@@ -114,12 +114,12 @@ fn write<'d>(
 ) -> Query<'d, Postgres, PgArguments> {
     let documents = || puts.iter().map(|put| &put.document);
     sqlx::query(WRITE)
-        .bind(puts.iter().map(|put| rows::kind(put.kind)).collect::<Vec<_>>())
+        .bind(puts.iter().map(|put| put.kind.code()).collect::<Vec<_>>())
         .bind(documents().map(|document| document.name.as_str()).collect::<Vec<_>>())
         .bind(documents().map(|document| rows::number(document.revision.0)).collect::<Vec<_>>())
         .bind(documents().map(|document| document.tag.as_slice()).collect::<Vec<_>>())
         .bind(documents().map(|document| document.bytes.as_ref()).collect::<Vec<_>>())
-        .bind(drops.iter().map(|drop| rows::kind(drop.kind)).collect::<Vec<_>>())
+        .bind(drops.iter().map(|drop| drop.kind.code()).collect::<Vec<_>>())
         .bind(drops.iter().map(|drop| drop.name.as_str()).collect::<Vec<_>>())
         .bind(rows::number(after.generation.counter))
         .bind(after.generation.tag.to_vec())

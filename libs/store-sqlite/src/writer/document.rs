@@ -56,7 +56,7 @@ async fn apply(work: &mut Work<'_>, puts: &[DocumentPut], drops: &[DocumentDrop]
         put(work, *kind, document).await?;
     }
     for DocumentDrop { kind, name, .. } in drops {
-        let query = sqlx::query(DROP).bind(rows::kind(*kind)).bind(name);
+        let query = sqlx::query(DROP).bind(kind.code()).bind(name);
         query.execute(&mut *work.connection).await.map_err(failed)?;
     }
     Ok(())
@@ -76,7 +76,7 @@ async fn keep_epochs(work: &mut Work<'_>, epochs: Epochs) -> Result<()> {
 
 async fn put(work: &mut Work<'_>, kind: Kind, document: &Document) -> Result<()> {
     let query = sqlx::query(PUT)
-        .bind(rows::kind(kind))
+        .bind(kind.code())
         .bind(&document.name)
         .bind(rows::sql(document.revision.0)?)
         .bind(document.tag.as_slice())
@@ -87,7 +87,7 @@ async fn put(work: &mut Work<'_>, kind: Kind, document: &Document) -> Result<()>
 
 /// What is there. A row that can't be understood is no reason to fail anyone else.
 async fn find(work: &mut Work<'_>, kind: Kind, name: &str) -> Result<Result<Option<Document>>> {
-    let query = sqlx::query(FIND).bind(rows::kind(kind)).bind(name);
+    let query = sqlx::query(FIND).bind(kind.code()).bind(name);
     let row = query.fetch_optional(&mut *work.connection).await.map_err(failed)?;
     Ok(row.as_ref().map_or(Ok(None), rows::document))
 }
