@@ -19,7 +19,7 @@ use spike_store::{Call, Epochs, StoreError};
 
 use super::{
     BootError,
-    escrow::sealed,
+    escrow::present,
     keepers::{Peer, holds},
     plan,
     rehydrate::Tended,
@@ -71,12 +71,11 @@ pub(super) async fn ensure(
 ) -> Result<Arc<Unsealed>, BootError> {
     let wish = asked.wish;
     for _ in 0..TRIES {
-        let seen = site.store.read(call, &[]).await.map_err(|error| unavailable(&error))?;
-        let unsealed = site.keys.at(seen.epochs.ring, call).await.map_err(sealed)?;
+        let (epochs, unsealed) = present(site, call).await?;
         let Some(next) = wanted(&unsealed, asked, site.keepers.len())? else {
             return Ok(unsealed);
         };
-        if let Some(claimed) = replace(site, seen.epochs, &unsealed, next, random).await? {
+        if let Some(claimed) = replace(site, epochs, &unsealed, next, random).await? {
             tracing::info!(%wish, "the key ring has another target");
             return Ok(claimed);
         }
