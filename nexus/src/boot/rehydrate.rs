@@ -27,11 +27,12 @@ use crate::keys::{Reason, Unsealed};
 const STEPS: u32 = 4;
 
 /// Round after round: one per interval, one soon after policies or ring changed, and more while a
-/// re-share is under way or something is wrong with the store.
+/// re-share is under way, a Keeper lacks its shard or something is wrong with the store.
 pub(super) async fn forever(site: &Site) {
     loop {
         let (told, pause) = match round(site).await {
             Ok(witness) if reshare::is_under_way(site) => (witness, site.pace.reshare),
+            Ok(witness) if lacks_a_shard(site) => (witness, site.pace.lack),
             Ok(witness) => (witness, site.interval),
             Err(_) => (site.known(), site.pace.trouble),
         };
@@ -41,6 +42,12 @@ pub(super) async fn forever(site: &Site) {
             () = site.keys.above(Revision(told.ring)) => sleep(site.pace.tell).await,
         }
     }
+}
+
+/// True if a Keeper of the ring didn't hold the current set when it was asked last.
+fn lacks_a_shard(site: &Site) -> bool {
+    let shares = |unsealed: Arc<Unsealed>| usize::from(unsealed.ring.current().quorum.shares());
+    site.keys.open().is_some_and(|unsealed| site.board.holding() < shares(unsealed))
 }
 
 /// Makes every Keeper whole and takes a re-share as far as it goes; returns what each was told.

@@ -48,6 +48,9 @@ pub(super) struct Pace {
     pub(super) trouble: Duration,
     /// Between two rounds at most, while a re-share waits for Keepers.
     pub(super) reshare: Duration,
+    /// Between two rounds at most, while a Keeper of the ring lacks its shard: the time until it has
+    /// it again is the time in which the others may not fail.
+    pub(super) lack: Duration,
 }
 
 impl Pace {
@@ -65,6 +68,7 @@ impl Pace {
         tell: Duration::from_millis(250),
         trouble: Duration::from_secs(1),
         reshare: Duration::from_secs(1),
+        lack: Duration::from_secs(2),
     };
 }
 

@@ -1,6 +1,6 @@
 //! Keepers that lose their memory have it back; those of others are left alone.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use spike_core::{
     ClusterId,
@@ -122,6 +122,29 @@ async fn keepers_are_told_of_changed_policies_long_before_the_interval() {
     tokio::select! {
         () = rehydrate::forever(&site) => unreachable!("it never ends"),
         told = timeout(Duration::from_secs(5), change) => told.expect("told at once"),
+    }
+}
+
+#[tokio::test]
+async fn a_keeper_that_comes_back_empty_is_whole_long_before_the_interval() {
+    let world = World::bootstrapped(3, 2).await;
+    let site = world.nexus().await;
+    assert_eq!(site.interval, Duration::from_secs(10));
+    let keeper = &world.keepers[1];
+    keeper.down.store(true, Ordering::Relaxed);
+    keeper.restart();
+    let come_back = async {
+        while site.board.holding() != 2 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        keeper.down.store(false, Ordering::Relaxed);
+        while site.board.holding() != 3 {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! {
+        () = rehydrate::forever(&site) => unreachable!("it never ends"),
+        back = timeout(Duration::from_secs(5), come_back) => back.expect("given at once"),
     }
 }
 

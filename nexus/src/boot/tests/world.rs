@@ -47,6 +47,7 @@ pub(super) const HASTE: Pace = Pace {
     tell: Duration::from_millis(1),
     trouble: Duration::from_millis(5),
     reshare: Duration::from_millis(5),
+    lack: Duration::from_millis(5),
 };
 
 /// Never dies.
