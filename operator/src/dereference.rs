@@ -39,12 +39,19 @@ pub(crate) async fn dereference(
     let base = base(ctx, cluster, &known).await?;
     let (keepers, nexus) =
         (pods(ctx, cluster, Part::Keeper).await?, pods(ctx, cluster, Part::Nexus).await?);
+    let jobs = jobs(ctx, cluster).await?;
+    let workers = if jobs.iter().any(is_running) {
+        pods(ctx, cluster, Part::Bootstrap).await?
+    } else {
+        Vec::new()
+    };
     let bundle = bundle(&base);
     let (statuses, silence) = ctx.voices.ask(cluster, bundle.as_deref(), &nexus).await;
     let mut live = Live {
         identity: identity(cluster, &base, bundle.is_some()),
         lost_nodes: lost_nodes(ctx, &keepers).await?,
-        jobs: jobs(ctx, cluster).await?,
+        jobs,
+        workers,
         last_quorum: last_quorum(spec),
         generation: generation(spec),
         turn: ctx.may_roll(&cluster.names),
@@ -105,6 +112,11 @@ async fn jobs(ctx: &Context, cluster: &Cluster) -> Result<Vec<Value>, Error> {
     let api = ctx.api(Kind::Job, &cluster.names.namespace);
     let listed = api.list(&ListParams::default().labels(&query)).await;
     Ok(listed.map_err(Error::kubernetes("list jobs"))?.items.iter().map(plain).collect())
+}
+
+/// Neither done nor failed.
+fn is_running(job: &Value) -> bool {
+    job.pointer("/status/conditions").and_then(Value::as_array).is_none_or(Vec::is_empty)
 }
 
 /// Nodes of pods that should have gone, if they aren't there to say so.

@@ -38,6 +38,8 @@ pub struct Live {
     pub keepers: Vec<Pod>,
     /// The Nexus pods.
     pub nexus: Vec<Pod>,
+    /// The pods of Jobs that run.
+    pub workers: Vec<Pod>,
     /// Nodes that are gone or not ready, of pods that should have gone.
     pub lost_nodes: BTreeSet<String>,
     /// What each Nexus says, by its pod's name.
@@ -81,8 +83,8 @@ pub fn observe(cluster: &Cluster, live: &Live, now: Timestamp) -> Observed {
         base: Base { differs: differs(live) },
         identity: live.identity.clone().map_or(IdentityLook::Ready, IdentityLook::Waits),
         keepers,
-        keeper_pods: pods::keepers(live, now),
-        nexus: live.deployment.as_ref().map(|deployment| nexus(cluster, deployment)),
+        keeper_pods: pods::keepers(live, cluster.hydration_timeout, now),
+        nexus: live.deployment.as_ref().map(|deployment| nexus(cluster, live, deployment)),
         nexus_pods: pods::nexus(live),
         ring_was_seen: view.was_seen,
         ring: view.look,
@@ -180,7 +182,7 @@ pub(crate) fn memory(live: &Live, set: &Value) -> build::Memory {
     }
 }
 
-fn nexus(cluster: &Cluster, live: &Value) -> Nexus {
+fn nexus(cluster: &Cluster, seen: &Live, live: &Value) -> Nexus {
     let kept = |key| text(live, &["metadata", "annotations", key]).unwrap_or_default();
     let peers = kept(annotation::PEERS).parse().unwrap_or(0);
     let template = Digest::read(kept(annotation::TEMPLATE));
@@ -198,7 +200,9 @@ fn nexus(cluster: &Cluster, live: &Value) -> Nexus {
         peers,
         replicas: u16::try_from(wanted).unwrap_or(u16::MAX),
         rolling: !current || all.iter().any(|name| count(name) != wanted),
-        stuck: conditions.is_some_and(|all| all.iter().any(late)),
+        // A pod that can't start is reason enough to let another template have its turn.
+        stuck: conditions.is_some_and(|all| all.iter().any(late))
+            || seen.nexus.iter().any(|pod| pods::trouble(pod).is_some()),
         // Its replicas are a question of their own.
         drifted: same && !agrees_but_replicas(live, should.manifest),
     }

@@ -6,6 +6,7 @@
 mod conditions;
 #[cfg(test)]
 mod tests;
+mod trouble;
 mod words;
 
 use jiff::Timestamp;
@@ -170,7 +171,7 @@ fn rollout(seen: &Seen<'_>) -> Option<RolloutStatus> {
     let stuck = observed.nexus.as_ref().is_some_and(|nexus| nexus.stuck);
     let blocked = match seen.step {
         _ if refused.is_some() => Some("HydrationTimeout"),
-        _ if stuck => Some("NexusProgressDeadlineExceeded"),
+        _ if stuck => Some("NexusStuck"),
         Step::Wait(wait) => Some(words::reason_of_wait(wait)),
         _ => None,
     };

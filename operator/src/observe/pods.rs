@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
 use spike_core::wire::v2::{
     health::State,
     status::{Keeper, Status},
@@ -19,22 +19,39 @@ use crate::{
 /// How long a pod may be about to go beyond its grace before its node is suspected.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Why a container that doesn't run won't soon.
-const BROKEN: [&str; 7] = [
-    "CrashLoopBackOff",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "ErrImageNeverPull",
-    "ErrImagePull",
-    "ImagePullBackOff",
-    "InvalidImageName",
+/// Why a container that doesn't run won't soon, by the kubelet's word. Several words may take turns:
+/// what is told of them stays the same.
+const BROKEN: [(&str, Trouble); 8] = [
+    ("CrashLoopBackOff", Trouble::Ends),
+    ("RunContainerError", Trouble::Ends),
+    ("CreateContainerConfigError", Trouble::Lacks),
+    ("CreateContainerError", Trouble::Lacks),
+    ("ErrImageNeverPull", Trouble::NoImage),
+    ("ErrImagePull", Trouble::NoImage),
+    ("ImagePullBackOff", Trouble::NoImage),
+    ("InvalidImageName", Trouble::NoImage),
 ];
 
-pub(super) fn keepers(live: &Live, now: Timestamp) -> Vec<KeeperPod> {
-    live.keepers.iter().filter_map(|pod| keeper(live, pod, now)).collect()
+/// Why a pod doesn't come up by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Its program keeps ending, or can't be started.
+    Ends,
+    /// A Secret, `ConfigMap` or volume that it needs isn't there.
+    Lacks,
+    /// Its node doesn't get the image.
+    NoImage,
+    /// No node takes it.
+    NoNode,
 }
 
-fn keeper(live: &Live, pod: &Pod, now: Timestamp) -> Option<KeeperPod> {
+/// `patience` is how long one may answer nobody before it counts as empty.
+pub(super) fn keepers(live: &Live, patience: Duration, now: Timestamp) -> Vec<KeeperPod> {
+    let look = |pod| keeper(live, pod, patience, now);
+    live.keepers.iter().filter_map(look).collect()
+}
+
+fn keeper(live: &Live, pod: &Pod, patience: Duration, now: Timestamp) -> Option<KeeperPod> {
     let name = pod.metadata.name.clone()?;
     let ordinal = name.rsplit_once('-')?.1.parse().ok()?;
     let running = started_at(pod);
@@ -51,8 +68,11 @@ fn keeper(live: &Live, pod: &Pod, now: Timestamp) -> Option<KeeperPod> {
         running: running.is_some(),
         lost: late && node.as_ref().is_some_and(|node| live.lost_nodes.contains(node)),
         terminating: terminating.is_some(),
-        crashed: is_broken(pod),
-        empty: running.is_none() || seen.is_some_and(holds_nothing),
+        crashed: broken(pod).is_some(),
+        empty: match seen.filter(|keeper| keeper.reachable) {
+            Some(keeper) => running.is_none() || keeper.holds.is_empty(),
+            None => running.is_none() || silent_for(pod, now) >= patience,
+        },
         hydrated: is_ready(pod) && terminating.is_none() && seen.is_some_and(|k| k.current),
         age: pod.metadata.creation_timestamp.as_ref().map_or(Duration::ZERO, |t| age(t.0, now)),
         node,
@@ -60,8 +80,11 @@ fn keeper(live: &Live, pod: &Pod, now: Timestamp) -> Option<KeeperPod> {
     })
 }
 
-fn holds_nothing(keeper: &Keeper) -> bool {
-    keeper.reachable && keeper.holds.is_empty()
+/// How long its own probe has not been answered as it is by who holds a shard.
+fn silent_for(pod: &Pod, now: Timestamp) -> Duration {
+    let mut unready = conditions(pod).filter(|c| c.type_ == "Ready" && c.status != "True");
+    let since = unready.find_map(|condition| condition.last_transition_time.as_ref());
+    since.map_or(Duration::ZERO, |since| age(since.0, now))
 }
 
 /// What the Nexus that asked last says of a Keeper, if it asked this very container.
@@ -102,14 +125,26 @@ fn started_at(pod: &Pod) -> Option<Timestamp> {
     Some(running.started_at.as_ref().map_or(Timestamp::MIN, |time| time.0))
 }
 
-fn is_broken(pod: &Pod) -> bool {
-    let waiting = container(pod).and_then(|c| c.state.as_ref()?.waiting.as_ref());
-    let reason = waiting.and_then(|waiting| waiting.reason.as_deref());
-    reason.is_some_and(|reason| BROKEN.contains(&reason))
+/// Why it doesn't come up, if it certainly doesn't.
+pub(crate) fn trouble(pod: &Pod) -> Option<Trouble> {
+    let homeless = conditions(pod).any(|condition| {
+        condition.type_ == "PodScheduled" && condition.reason.as_deref() == Some("Unschedulable")
+    });
+    if homeless { Some(Trouble::NoNode) } else { broken(pod) }
+}
+
+/// Why its container doesn't start.
+fn broken(pod: &Pod) -> Option<Trouble> {
+    let waiting = container(pod)?.state.as_ref()?.waiting.as_ref()?;
+    let reason = waiting.reason.as_deref()?;
+    BROKEN.iter().find(|(word, _)| *word == reason).map(|(_, trouble)| *trouble)
+}
+
+fn conditions(pod: &Pod) -> impl Iterator<Item = &PodCondition> {
+    pod.status.iter().flat_map(|status| status.conditions.iter().flatten())
 }
 
 /// The pod's own readiness.
 pub(crate) fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions.is_some_and(|all| all.iter().any(|c| c.type_ == "Ready" && c.status == "True"))
+    conditions(pod).any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }

@@ -123,6 +123,33 @@ fn a_keeper_is_empty_only_if_that_is_certain() {
     container.state = serde_json::from_value(waiting).expect("a state");
     let broken = one(broken, None);
     assert!(broken.empty && broken.crashed && !broken.running);
+    let unready = |since: &str| {
+        let ready = json!([{"type": "Ready", "status": "False", "lastTransitionTime": since}]);
+        one(pod(json!({"status": {"conditions": ready}})), None)
+    };
+    assert!(unready("2030-01-01T00:31:00Z").empty, "it has answered nobody for half an hour");
+    assert!(!unready("2030-01-01T00:59:00Z").empty, "it may yet");
+}
+
+#[test]
+fn a_pod_that_cannot_start_makes_room_for_another_template() {
+    let waiting = |reason: &str| {
+        let container = json!([{
+            "name": "nexus", "image": "i", "imageID": "i", "ready": false, "restartCount": 0,
+            "state": {"waiting": {"reason": reason}},
+        }]);
+        pod(json!({"status": {"containerStatuses": container}}))
+    };
+    let homeless = json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]);
+    let homeless = pod(json!({"status": {"conditions": homeless}}));
+    let stuck = |nexus: Pod| {
+        let deployment = Some(build::deployment(&cluster(), 3).manifest);
+        let live = Live { deployment, nexus: vec![nexus], ..Live::default() };
+        observe(&cluster(), &live, now()).nexus.expect("there").stuck
+    };
+    assert!(stuck(waiting("ImagePullBackOff")) && stuck(waiting("CrashLoopBackOff")));
+    assert!(stuck(homeless));
+    assert!(!stuck(waiting("ContainerCreating")) && !stuck(pod(json!({}))));
 }
 
 #[test]

@@ -44,14 +44,19 @@ pub(super) fn lost(_: &Wish, seen: &Observed) -> Option<Step> {
     Some(Step::ForgetKeeper { pod: pod.name.clone(), uid: pod.uid.clone() })
 }
 
-/// A Keeper that isn't what it should be in time, and holds nothing that could be lost, is mended.
+/// A Keeper that isn't what it should be in time, and holds nothing that could be lost, is mended. One
+/// that can't start isn't waited for once nobody asks for its template any more.
 ///
-/// One beyond the ring need only run.
+/// One beyond the ring need only run, and be of the set's template: a re-share may be waiting for it.
 pub(super) fn overdue(wish: &Wish, seen: &Observed) -> Option<Step> {
     let (ring, set) = (seen.open()?, seen.keepers.as_ref()?);
     let hollow = |pod: &&KeeperPod| {
-        let wanting = if pod.ordinal < ring.shares { !pod.hydrated } else { !pod.running };
-        wanting && pod.age >= seen.hydration_timeout && pod.may_be_replaced()
+        let stale = pod.template != set.template;
+        let idle = if pod.ordinal < ring.shares { !pod.hydrated } else { !pod.running || stale };
+        let untried = set.good.as_ref() != Some(&set.template);
+        let unwanted = stale || (untried && set.template != wish.keeper_template);
+        let late = pod.age >= seen.hydration_timeout || (pod.crashed && unwanted);
+        idle && late && pod.may_be_replaced()
     };
     let pod = seen.keeper_pods.iter().filter(|_| wish.evicts).find(hollow)?;
     mend(wish, pod, set)
@@ -67,8 +72,7 @@ pub(super) fn disruption(_: &Wish, seen: &Observed) -> Option<Step> {
 }
 
 /// A pod that isn't hydrated in time is made anew from another template: the set's if that is another
-/// one, else the last with which all was well, else the one that is wished. The pod is empty, so
-/// nothing is lost with it.
+/// one, else the last with which all was well, else the one that is wished.
 fn mend(wish: &Wish, pod: &KeeperPod, set: &Keepers) -> Option<Step> {
     if pod.template != set.template {
         return Some(evict(pod));

@@ -128,8 +128,8 @@ pub struct KeeperPod {
     pub lost: bool,
     /// Its container can't start or keeps ending.
     pub crashed: bool,
-    /// It certainly holds no committed set: its container doesn't run, or a Nexus that reached it
-    /// says so.
+    /// It holds no committed set that anybody could get: its container doesn't run, a Nexus that
+    /// reached it says so, or it has answered nobody for as long as it may take to be hydrated.
     pub empty: bool,
     /// It holds the ring's current set: it says so itself by being ready, and a Nexus that asked it
     /// since says so too.

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Said, Seen, rolls, words};
+use k8s_openapi::api::core::v1::Pod;
+
+use super::{Said, Seen, rolls, trouble, words};
 use crate::{
     observe::ring::newest,
-    plan::{IdentityLook, Observed, Reach, RingLook, Step},
+    plan::{IdentityLook, Observed, Reach, RingLook, Step, Wait},
     validate::Invalid,
 };
 
@@ -35,6 +37,28 @@ pub(super) fn invalid(invalid: &Invalid) -> Vec<Said> {
     ]
 }
 
+/// What is waited for, and which pod may be why.
+fn waiting(seen: &Seen<'_>, wait: &Wait) -> String {
+    let live = seen.live;
+    let pods: &[Pod] = match wait {
+        Wait::Bootstrap if live.workers.is_empty() => &live.nexus,
+        Wait::Migration | Wait::Bootstrap => &live.workers,
+        Wait::Nexus(_) | Wait::Rollout | Wait::Unseal => &live.nexus,
+        Wait::Keepers | Wait::Hydration { .. } => &live.keepers,
+        _ => &[],
+    };
+    with(words::of_wait(wait), pods)
+}
+
+/// A sentence, and what is wrong with one of these pods.
+fn with(text: impl Into<String>, pods: &[Pod]) -> String {
+    let text = text.into();
+    match trouble::of(pods) {
+        Some(why) => format!("{text}; {why}"),
+        None => text,
+    }
+}
+
 /// Every condition.
 pub(super) fn all(seen: &Seen<'_>) -> Vec<Said> {
     let mut all = vec![ready(seen), bootstrapped(seen)];
@@ -53,7 +77,7 @@ pub(super) fn all(seen: &Seen<'_>) -> Vec<Said> {
         }
         Step::Wait(wait) => {
             let reason = words::reason_of_wait(wait);
-            all.push(said("Reconciling", Some(true), reason, words::of_wait(wait)));
+            all.push(said("Reconciling", Some(true), reason, waiting(seen, wait)));
         }
         Step::Idle | Step::Paused => {}
         step => all.push(said("Reconciling", Some(true), "Applying", words::sentence(step))),
@@ -94,7 +118,7 @@ fn ready(seen: &Seen<'_>) -> Said {
             said("Ready", Some(false), words::reason_of_stall(stall), words::of_stall(stall))
         }
         Step::Wait(wait) => {
-            said("Ready", Some(false), words::reason_of_wait(wait), words::of_wait(wait))
+            said("Ready", Some(false), words::reason_of_wait(wait), waiting(seen, wait))
         }
         _ => said("Ready", Some(false), "NotServing", "no Nexus serves yet"),
     }
@@ -236,8 +260,8 @@ fn rollout(seen: &Seen<'_>) -> Said {
     match nexus {
         None => said(kind, Some(false), "NotApplied", "Nexus is not there yet"),
         Some(nexus) if nexus.stuck => {
-            let text = "Nexus's new replicas don't become ready: see their pods' events";
-            said(kind, Some(false), "NexusProgressDeadlineExceeded", text)
+            let text = "Nexus's new replicas don't become ready";
+            said(kind, Some(false), "NexusStuck", with(text, &seen.live.nexus))
         }
         Some(nexus) if nexus.rolling => {
             said(kind, Some(false), "NexusRollout", "Nexus replicas are being replaced")

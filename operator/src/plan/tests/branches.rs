@@ -321,6 +321,17 @@ fn a_bad_template_is_rolled_back_and_only_its_pod_replaced() {
 }
 
 #[test]
+fn a_bad_template_that_nobody_asks_for_any_more_is_left_at_once() {
+    let mended = Wish { keeper_template: digest("keeper 3"), ..wish() };
+    let mut seen = bad_rollout();
+    seen.keeper_pods.get_mut(2).expect("there").age = Duration::ZERO;
+    assert_eq!(plan(&mended, &seen), Step::RollBackKeepers);
+    let set = seen.keepers.as_mut().expect("there");
+    (set.template, set.bad) = (digest("keeper 1"), Some(digest("keeper 2")));
+    assert_eq!(evicted(plan(&mended, &seen)).as_deref(), Some("keeper-2"));
+}
+
+#[test]
 fn a_pod_that_may_hold_a_shard_is_not_replaced_however_long_it_takes() {
     let new = Wish { keeper_template: digest("keeper 2"), ..wish() };
     let mut seen = bad_rollout();

@@ -12,6 +12,8 @@ pub(super) struct Pod {
     pub(super) holds: bool,
     pub(super) terminating: bool,
     pub(super) lost: bool,
+    /// It runs and does nothing.
+    pub(super) mute: bool,
     pub(super) age: Duration,
 }
 
@@ -42,6 +44,7 @@ pub(super) struct World {
     pub(super) store: bool,
     pub(super) partitioned: bool,
     pub(super) bad: Vec<Digest>,
+    mute: Vec<Digest>,
     uids: u32,
 }
 
@@ -60,7 +63,7 @@ pub(super) enum Event {
     Store(bool),
     /// The operator doesn't reach Nexus, or does again.
     Partition(bool),
-    /// A new version of the Keepers: bad if odd.
+    /// A new version of the Keepers: bad if odd, and every other of those runs and does nothing.
     Keepers(u8),
     /// A new version of Nexus.
     Nexus(u8),
@@ -68,6 +71,13 @@ pub(super) enum Event {
     Shares(u8),
     /// A hand scales the `StatefulSet`.
     Scale(u8),
+}
+
+impl Pod {
+    /// It takes a shard.
+    fn works(&self) -> bool {
+        self.running && !self.terminating && !self.mute
+    }
 }
 
 impl World {
@@ -87,6 +97,7 @@ impl World {
             store: true,
             partitioned: false,
             bad: Vec::new(),
+            mute: Vec::new(),
             uids: 0,
         }
     }
@@ -163,7 +174,8 @@ impl World {
                 terminating: pod.terminating,
                 lost: pod.lost,
                 crashed: !pod.running,
-                empty: !pod.running || (answers && !pod.holds),
+                empty: !pod.running
+                    || if pod.mute { pod.age >= TIMEOUT } else { answers && !pod.holds },
                 hydrated: answers && pod.holds && pod.running && !pod.terminating,
                 age: pod.age,
             })
@@ -221,9 +233,11 @@ impl World {
     }
 
     fn bootstrap(&mut self, attempt: u32) {
-        let whole = self.pods.iter().flatten().filter(|pod| pod.running).count();
+        let whole = self.pods.iter().flatten().filter(|pod| pod.works()).count();
         if whole < usize::from(self.wish.shares) || !self.store {
             self.job = JobLook::Failed(attempt);
+            // A try takes its time.
+            self.pods.iter_mut().flatten().for_each(|pod| pod.age += TIMEOUT / 2);
             return;
         }
         self.job = JobLook::Done;
@@ -255,7 +269,7 @@ impl World {
         *ring = Ring { shares, threshold, generation, pending: None, previous };
         // Shards of the new set were put before it was committed.
         self.pods.iter_mut().take(usize::from(shares)).flatten().for_each(|pod| {
-            pod.holds = pod.running && !pod.terminating;
+            pod.holds = pod.works();
         });
     }
 
@@ -293,8 +307,11 @@ impl World {
             Event::Partition(apart) => self.partitioned = apart,
             Event::Keepers(n) => {
                 self.wish.keeper_template = digest(&format!("keeper {n}"));
-                if n % 2 == 1 {
-                    self.bad.push(self.wish.keeper_template.clone());
+                let template = self.wish.keeper_template.clone();
+                match n % 4 {
+                    1 => self.bad.push(template),
+                    3 => self.mute.push(template),
+                    _ => {}
                 }
             }
             Event::Nexus(n) => self.wish.nexus_template = digest(&format!("nexus {n}")),
@@ -321,7 +338,7 @@ impl World {
             let Some(ring) = self.ring.as_mut() else { return };
             let shares = usize::from(ring.shares);
             let pods = self.pods.iter_mut().take(shares).flatten();
-            pods.filter(|pod| pod.running && !pod.terminating).for_each(|pod| pod.holds = true);
+            pods.filter(|pod| pod.works()).for_each(|pod| pod.holds = true);
             if self.holding() == shares {
                 self.ring.as_mut().expect("there").previous = None;
             }
@@ -342,6 +359,7 @@ impl World {
                         holds: false,
                         terminating: false,
                         lost: false,
+                        mute: self.mute.contains(&set.template),
                         age: Duration::ZERO,
                     });
                 }
