@@ -9,6 +9,8 @@ command -v cc >/dev/null || missing+=(build-essential)
 command -v cmake >/dev/null || missing+=(cmake)
 if [[ ${1-} == test ]]; then
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
+fi
+if [[ ${1-} == test || ${1-} == e2e ]]; then
     command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
         missing+=(postgresql)
 fi

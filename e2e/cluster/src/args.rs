@@ -1,15 +1,21 @@
 //! The `spike-kubernetes` command.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tokio::{process::Command, select, signal};
 
-use crate::{cluster::Cluster, image, namespace, remote};
+use crate::{cluster::Cluster, image, load, namespace, remote};
 
 /// The image, by the name under which it is published: what installs Spike finds it in the cluster.
 pub const IMAGE: &str = concat!("ghcr.io/spike-rs/spike:", env!("CARGO_PKG_VERSION"));
+
+/// The same programs under a tag of their own: what a cluster is upgraded from.
+pub const PREVIOUS: &str = "ghcr.io/spike-rs/spike:previous";
 
 /// A Kubernetes of namespaces on this machine, for tests and for looking around.
 #[derive(Debug, Parser)]
@@ -38,6 +44,11 @@ enum Verb {
         /// The file
         file: PathBuf,
     },
+    /// Write the image of the tests' clients as a tar file
+    LoadImage {
+        /// The file
+        file: PathBuf,
+    },
 }
 
 impl Args {
@@ -47,7 +58,12 @@ impl Args {
             Verb::Run { nodes, command } => run(nodes, &command).await,
             Verb::Image { name, file } => {
                 let scratch = tempfile::tempdir()?;
-                image::spike(&name, &file, scratch.path())?;
+                image::spike(&[&name], &file, scratch.path())?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Verb::LoadImage { file } => {
+                let scratch = tempfile::tempdir()?;
+                image::tester(load::IMAGE, load::PROGRAM, &file, scratch.path())?;
                 Ok(ExitCode::SUCCESS)
             }
         }
@@ -56,9 +72,7 @@ impl Args {
 
 async fn run(nodes: u8, command: &[String]) -> anyhow::Result<ExitCode> {
     let scratch = tempfile::tempdir()?;
-    let image = scratch.path().join("spike.tar");
-    image::spike(IMAGE, &image, scratch.path())?;
-    let mut cluster = Cluster::start(nodes, &[image]).await?;
+    let mut cluster = Cluster::start(nodes, &images(scratch.path())?).await?;
     let shell = std::env::var("SHELL").unwrap_or_else(|_| "sh".into());
     let mut words = command.iter();
     let mut child = Command::new(words.next().unwrap_or(&shell))
@@ -80,6 +94,16 @@ async fn run(nodes: u8, command: &[String]) -> anyhow::Result<ExitCode> {
         Some(status) if status.success() => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
+}
+
+/// Writes the images that tests name into a folder; their files.
+fn images(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let [spike, postgres, load] =
+        ["spike.tar", "postgres.tar", "load.tar"].map(|file| folder.join(file));
+    image::spike(&[IMAGE, PREVIOUS], &spike, folder)?;
+    image::postgres(&postgres)?;
+    image::tester(load::IMAGE, load::PROGRAM, &load, folder)?;
+    Ok(vec![spike, postgres, load])
 }
 
 /// `PATH`, so that the command finds the kubectl that fits the cluster.

@@ -3,6 +3,7 @@
 
 mod layout;
 mod libraries;
+mod postgres;
 mod spike;
 
 use std::{
@@ -13,6 +14,9 @@ use std::{
 use anyhow::{Context, ensure};
 
 pub use layout::{Content, Entry, Image};
+pub use postgres::POSTGRES;
+pub(crate) use postgres::{POSTGRES_USER, postgres};
+pub(crate) use spike::tester;
 pub use spike::{HOME, PROGRAMS, SEARCH_PATH, USER, spike};
 
 /// The image of the process that holds a pod's namespaces.
@@ -30,6 +34,7 @@ pub(crate) fn pause(folder: &Path) -> anyhow::Result<PathBuf> {
         user: "65535:65535",
         command: &["/pause"],
         path: "/",
+        version: "1",
     }
     .write(&file)?;
     Ok(file)
@@ -42,7 +47,8 @@ pub(crate) fn of_static(name: &str, program: &Path, folder: &Path) -> anyhow::Re
     let target = format!("/{base}");
     let file = folder.join(format!("{base}.tar"));
     let layers = vec![vec![Entry::program(&target, program)]];
-    Image { name, layers, user: "65532:65532", command: &[&target], path: "/" }.write(&file)?;
+    let command: &[&str] = &[&target];
+    Image { name, layers, user: "65532:65532", command, path: "/", version: "1" }.write(&file)?;
     Ok(file)
 }
 

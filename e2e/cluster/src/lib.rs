@@ -5,22 +5,29 @@
 //! kubelet, and [`image`] makes what they run. Everything is the released program, built by
 //! `scripts/tools.sh`; nothing here imitates Kubernetes, and nothing outlives the process that started
 //! it.
+//!
+//! In any cluster that a kubeconfig names, a test works in a [`Namespace`]: it applies a [`Manifest`],
+//! perhaps on a [`Postgres`], watches the [`Demo`] that it becomes, and puts it under [`Load`].
 
 mod api;
 mod args;
 mod cgroup;
 mod cluster;
 mod control;
+mod demo;
 mod entrance;
 mod folder;
 mod forward;
 pub mod image;
 mod kubeconfig;
+mod load;
 mod machine;
 mod namespace;
 mod network;
 mod node;
+mod person;
 mod pki;
+mod postgres;
 mod process;
 mod remote;
 mod storage;
@@ -28,11 +35,15 @@ mod tools;
 mod wait;
 
 pub use api::Api;
-pub use args::{Args, IMAGE};
+pub use args::{Args, IMAGE, PREVIOUS};
 pub use cluster::Cluster;
+pub use demo::{DOMAIN, Demo, Manifest, NAME, condition};
 pub use forward::Forward;
 pub use image::program;
+pub use load::{Load, Report, generate};
 pub use namespace::Namespace;
+pub use person::Person;
+pub use postgres::Postgres;
 pub use remote::{kill_node, start_node};
 pub use tools::Tool;
 pub use wait::until;

@@ -54,12 +54,30 @@ impl Namespace {
     /// Applies a manifest of YAML or JSON.
     pub async fn apply(&self, manifest: &str) -> anyhow::Result<()> {
         let apply = ["apply", "--server-side", "--filename=-"];
-        run(self.command(), &apply, manifest).await.map(drop)
+        self.kubectl_with(&apply, manifest).await.map(drop)
     }
 
     /// Runs kubectl in the namespace; what it prints.
     pub async fn kubectl(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        run(self.command(), arguments, "").await
+        self.kubectl_with(arguments, "").await
+    }
+
+    /// The same with this as standard input.
+    pub async fn kubectl_with(&self, arguments: &[&str], input: &str) -> anyhow::Result<String> {
+        run(self.command(), arguments, input).await
+    }
+
+    /// Waits until an object is ready.
+    ///
+    /// # Errors
+    ///
+    /// If it doesn't become so in three minutes, with what Kubernetes says of it.
+    pub async fn until_ready(&self, object: &str) -> anyhow::Result<()> {
+        let wait = ["wait", "--for=condition=Ready", "--timeout=180s", object];
+        let Err(error) = self.kubectl(&wait).await else { return Ok(()) };
+        let described = self.kubectl(&["describe", object]).await.unwrap_or_default();
+        let logs = self.kubectl(&["logs", "--tail=20", object]).await.unwrap_or_default();
+        Err(error.context(format!("{object} isn't ready\n{described}\n{logs}")))
     }
 
     /// Runs kubectl for what lies outside the namespace; what it prints.

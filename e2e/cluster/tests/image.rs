@@ -51,6 +51,7 @@ fn an_image_is_an_oci_layout_whose_digests_hold() {
         user: USER,
         command: &["x"],
         path: "/",
+        version: "1",
     };
     let file = folder.path().join("image.tar");
     image.write(&file).expect("written");

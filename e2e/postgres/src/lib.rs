@@ -18,5 +18,6 @@ mod tls;
 
 pub use disk::Disk;
 pub use pooler::Pooler;
+pub use programs::programs;
 pub use server::{Options, Server};
 pub use standby::Replication;

@@ -29,15 +29,7 @@ pub(crate) struct Programs {
 impl Programs {
     /// Finds them.
     pub(crate) fn find() -> anyhow::Result<Self> {
-        let on_path = env::var_os("PATH").unwrap_or_default();
-        let folder = newest_of_debian()
-            .into_iter()
-            .chain(env::split_paths(&on_path))
-            .find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
-            .context(
-                "no initdb and postgres on PATH or in /usr/lib/postgresql/*/bin: \
-                 install the Debian package postgresql",
-            )?;
+        let folder = programs()?;
         let user = if rustix::process::getuid().is_root() { Some(user()?) } else { None };
         Ok(Self { folder, user })
     }
@@ -75,6 +67,19 @@ impl Programs {
             None => Ok(()),
         }
     }
+}
+
+/// The folder of the machine's newest PostgreSQL, else of the one on `PATH`.
+pub fn programs() -> anyhow::Result<PathBuf> {
+    let on_path = env::var_os("PATH").unwrap_or_default();
+    newest_of_debian()
+        .into_iter()
+        .chain(env::split_paths(&on_path))
+        .find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
+        .context(
+            "no initdb and postgres on PATH or in /usr/lib/postgresql/*/bin: \
+             install the Debian package postgresql",
+        )
 }
 
 fn newest_of_debian() -> Option<PathBuf> {

@@ -2,9 +2,11 @@
 //! goes from one folder of this machine to another. The same files make the same digests.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
+    slice,
 };
 
 use anyhow::Context;
@@ -39,6 +41,22 @@ impl Entry {
     pub fn program(path: &str, file: &Path) -> Self {
         Self { path: path.to_owned(), mode: 0o755, content: Content::File(file.to_owned()) }
     }
+
+    /// A copy of a file that anybody may read, where it is on this machine.
+    pub(crate) fn copy(file: &Path) -> Self {
+        let path = file.display().to_string();
+        Self { path, mode: 0o644, content: Content::File(file.to_owned()) }
+    }
+
+    /// A file that anybody may read.
+    pub(crate) fn text(path: &str, text: &str) -> Self {
+        Self { path: path.to_owned(), mode: 0o644, content: Content::Bytes(text.into()) }
+    }
+
+    /// A folder.
+    pub(crate) fn folder(path: &str, mode: u32) -> Self {
+        Self { path: path.to_owned(), mode, content: Content::Folder }
+    }
 }
 
 /// An image of this machine's platform.
@@ -54,6 +72,8 @@ pub struct Image<'a> {
     pub command: &'a [&'a str],
     /// Where it looks for programs.
     pub path: &'a str,
+    /// What it says of itself.
+    pub version: &'a str,
 }
 
 struct Blob {
@@ -64,27 +84,7 @@ struct Blob {
 impl Image<'_> {
     /// Writes it.
     pub fn write(&self, file: &Path) -> anyhow::Result<()> {
-        let layers = self.layers.iter().map(|layer| Ok(Blob::new(tar_of(layer)?)));
-        let layers = layers.collect::<anyhow::Result<Vec<_>>>()?;
-        let config = Blob::json(&self.config(&layers));
-        let manifest = Blob::json(&manifest(&config, &layers));
-        let index = json!({
-            "schemaVersion": 2,
-            "manifests": [descriptor("manifest", &manifest, &json!({
-                "io.containerd.image.name": self.name,
-                "org.opencontainers.image.ref.name": self.name,
-            }))],
-        });
-        let out = File::create(file).with_context(|| format!("create {}", file.display()))?;
-        let mut out = Builder::new(io::BufWriter::new(out));
-        let version = br#"{"imageLayoutVersion":"1.0.0"}"#;
-        append(&mut out, "oci-layout", 0o644, EntryType::Regular, version)?;
-        append(&mut out, "index.json", 0o644, EntryType::Regular, index.to_string().as_bytes())?;
-        for blob in layers.iter().chain([&config, &manifest]) {
-            let path = format!("blobs/sha256/{}", blob.digest);
-            append(&mut out, &path, 0o644, EntryType::Regular, &blob.bytes)?;
-        }
-        out.into_inner()?.flush().context("write an image")
+        archive(slice::from_ref(self), file)
     }
 
     fn config(&self, layers: &[Blob]) -> Value {
@@ -96,10 +96,43 @@ impl Image<'_> {
                 "User": self.user,
                 "Env": [format!("PATH={}", self.path)],
                 "Cmd": self.command,
+                "Labels": { "org.opencontainers.image.version": self.version },
             },
             "rootfs": { "type": "layers", "diff_ids": digests.collect::<Vec<_>>() },
         })
     }
+}
+
+/// Writes images into one file. What they share is in it once.
+pub(crate) fn archive(images: &[Image<'_>], file: &Path) -> anyhow::Result<()> {
+    let (mut blobs, mut manifests) = (BTreeMap::new(), Vec::new());
+    for image in images {
+        let layers = image.layers.iter().map(|layer| Ok(Blob::new(tar_of(layer)?)));
+        let layers = layers.collect::<anyhow::Result<Vec<_>>>()?;
+        let config = Blob::json(&image.config(&layers));
+        let manifest = Blob::json(&manifest(&config, &layers));
+        manifests.push(descriptor(
+            "manifest",
+            &manifest,
+            &json!({
+                "io.containerd.image.name": image.name,
+                "org.opencontainers.image.ref.name": image.name,
+            }),
+        ));
+        let all = layers.into_iter().chain([config, manifest]);
+        blobs.extend(all.map(|blob| (blob.digest, blob.bytes)));
+    }
+    let index = json!({ "schemaVersion": 2, "manifests": manifests });
+    let out = File::create(file).with_context(|| format!("create {}", file.display()))?;
+    let mut out = Builder::new(io::BufWriter::new(out));
+    let version = br#"{"imageLayoutVersion":"1.0.0"}"#;
+    append(&mut out, "oci-layout", 0o644, EntryType::Regular, version)?;
+    append(&mut out, "index.json", 0o644, EntryType::Regular, index.to_string().as_bytes())?;
+    for (digest, bytes) in &blobs {
+        let path = format!("blobs/sha256/{digest}");
+        append(&mut out, &path, 0o644, EntryType::Regular, bytes)?;
+    }
+    out.into_inner()?.flush().context("write images")
 }
 
 impl Blob {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    layout::{Content, Entry, Image},
+    layout::{Entry, Image, archive},
     libraries, program, strip,
 };
 
@@ -16,11 +16,33 @@ pub const HOME: &str = "/home/nonroot";
 /// Where they are found.
 pub const SEARCH_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Writes the image from the programs that are built beside the running one.
-pub fn spike(name: &str, file: &Path, scratch: &Path) -> anyhow::Result<()> {
+/// Writes the image from the programs that are built beside the running one, under these names. Each
+/// is an image of its own, which says its tag for a version.
+pub fn spike(names: &[&str], file: &Path, scratch: &Path) -> anyhow::Result<()> {
+    let layers = of_programs(&PROGRAMS, scratch)?;
+    let image = |name| Image {
+        name,
+        layers: layers.clone(),
+        user: USER,
+        command: &["spike"],
+        path: SEARCH_PATH,
+        version: version(name),
+    };
+    archive(&names.iter().copied().map(image).collect::<Vec<_>>(), file)
+}
+
+/// Writes the image of a program that tests run in a pod.
+pub(crate) fn tester(name: &str, program: &str, file: &Path, scratch: &Path) -> anyhow::Result<()> {
+    let layers = of_programs(&[program], scratch)?;
+    let version = version(name);
+    Image { name, layers, user: USER, command: &[program], path: SEARCH_PATH, version }.write(file)
+}
+
+/// Two layers: what programs need, and the programs.
+fn of_programs(names: &[&str], scratch: &Path) -> anyhow::Result<Vec<Vec<Entry>>> {
     let mut base = base();
     let mut programs = Vec::new();
-    for name in PROGRAMS {
+    for name in names {
         let built = program(name)?;
         for library in libraries::of(&built)? {
             if !base.contains(&library) {
@@ -31,25 +53,22 @@ pub fn spike(name: &str, file: &Path, scratch: &Path) -> anyhow::Result<()> {
         strip(&built, &stripped)?;
         programs.push(Entry::program(&format!("/usr/local/bin/{name}"), &stripped));
     }
-    let layers = vec![base, programs];
-    Image { name, layers, user: USER, command: &["spike"], path: SEARCH_PATH }.write(file)
+    Ok(vec![base, programs])
+}
+
+fn version(name: &str) -> &str {
+    name.rsplit_once(':').map_or("", |(_, tag)| tag)
 }
 
 /// What distroless has beside the libraries and what programs look for.
 fn base() -> Vec<Entry> {
-    let folder = |path: &str, mode| Entry { path: path.into(), mode, content: Content::Folder };
-    let text = |path: &str, text: &str| Entry {
-        path: path.into(),
-        mode: 0o644,
-        content: Content::Bytes(text.into()),
-    };
     let users = format!(
         "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:{HOME}:/sbin/nologin\n"
     );
     vec![
-        folder("/tmp", 0o1777),
-        text("/etc/passwd", &users),
-        text("/etc/group", "root:x:0:\nnonroot:x:65532:\n"),
-        text("/etc/nsswitch.conf", "hosts: files dns\n"),
+        Entry::folder("/tmp", 0o1777),
+        Entry::text("/etc/passwd", &users),
+        Entry::text("/etc/group", "root:x:0:\nnonroot:x:65532:\n"),
+        Entry::text("/etc/nsswitch.conf", "hosts: files dns\n"),
     ]
 }
