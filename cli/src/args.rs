@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    audit, cipher, completion, context::Context, dev, error::CliError, man, operator, policy,
-    secret, status,
+    agent, audit, cipher, completion, context::Context, dev, error::CliError, man, operator,
+    policy, secret, status,
 };
 
 /// SPIKE - Secure your secrets with SPIFFE.
@@ -66,6 +66,7 @@ enum Command {
     #[command(subcommand, after_help = audit::EXAMPLES)]
     Audit(audit::Command),
     Dev(dev::Args),
+    Agent(agent::Args),
     Completion(completion::Args),
     #[command(hide = true)]
     Man(man::Args),
@@ -92,6 +93,7 @@ impl Command {
             Self::Status(args) => args.run(context).await,
             Self::Audit(command) => command.run(),
             Self::Dev(args) => args.run().await,
+            Self::Agent(args) => args.run().await,
             Self::Completion(args) => args.run(),
             Self::Man(args) => args.run(),
         }

@@ -5,6 +5,7 @@
 //! process, an error or a log. Nothing is decided here that a server decides: the command doesn't
 //! guess what its identity may do.
 
+mod agent;
 mod args;
 mod audit;
 mod cipher;

@@ -8,6 +8,7 @@
 pub mod authority;
 mod error;
 mod expected;
+mod handover;
 mod identity;
 mod leaf;
 mod material;
@@ -18,6 +19,7 @@ mod verified;
 
 pub use error::IdentityError;
 pub use expected::{Expected, Wanted};
+pub use handover::{Handed, Handover};
 pub use identity::{Health, Identity};
 pub use peer::{Peer, PeerError};
 pub use source::{Given, Source, Svid};

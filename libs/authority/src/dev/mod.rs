@@ -2,10 +2,8 @@
 //!
 //! It keeps nothing: a new authority is a new root, and what the old one issued is worth nothing.
 
-mod error;
 mod issuer;
 mod roots;
-mod socket;
 
 use std::{
     collections::HashMap,
@@ -20,15 +18,17 @@ use spike_core::SpiffeId;
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use error::AuthorityError;
 use issuer::Issuer;
 use roots::Roots;
-pub use socket::socket_path;
 
-use crate::ca::Root;
+use crate::{
+    ca::Root,
+    socket::{self, For},
+};
+pub use crate::{error::AuthorityError, socket::socket_path};
 
 /// Below this, half of a life is no time to renew in.
-const SHORTEST_LIFE: Duration = Duration::from_secs(4);
+pub(crate) const SHORTEST_LIFE: Duration = Duration::from_secs(4);
 
 /// How a development authority issues.
 #[derive(Clone, Debug)]
@@ -109,7 +109,7 @@ impl Authority {
         }
         let mut issuer = Issuer { id, life: self.config.svid_ttl, roots: self.roots.subscribe() };
         let (tell, told) = watch::channel(issuer.issue()?);
-        let listener = socket::bind(&path).await?;
+        let listener = socket::bind(&path, For::Owner).await?;
         let plain = socket::plain_path(&self.config.dir, name);
         let socket = Socket {
             path: path.clone(),

@@ -24,16 +24,20 @@ pub struct Svid {
 }
 
 impl Svid {
-    pub(super) fn offer(&self) -> Result<Offer, IdentityError> {
-        let unusable = |reason: &str| IdentityError::Unusable { reason: reason.to_owned() };
-        let first = self.chain.first().ok_or_else(|| unusable("the chain is empty"))?;
-        let leaf = Leaf::read(first).map_err(|why| unusable(&why.to_string()))?;
-        let domain = SpiffeId::trust_domain(&leaf.id).to_owned();
+    pub(crate) fn offer(&self) -> Result<Offer, IdentityError> {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.to_vec()));
         Ok(Offer {
             svids: vec![Offered { chain: self.chain.clone(), key: Zeroizing::new(key) }],
-            bundles: [(domain, self.roots.clone())].into(),
+            bundles: [(self.trust_domain()?, self.roots.clone())].into(),
         })
+    }
+
+    /// The leaf's trust domain.
+    pub(crate) fn trust_domain(&self) -> Result<String, IdentityError> {
+        let unusable = |reason: &str| IdentityError::Unusable { reason: reason.to_owned() };
+        let first = self.chain.first().ok_or_else(|| unusable("the chain is empty"))?;
+        let leaf = Leaf::read(first).map_err(|why| unusable(&why.to_string()))?;
+        Ok(SpiffeId::trust_domain(&leaf.id).to_owned())
     }
 }
 

@@ -16,15 +16,17 @@ use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
-use super::AuthorityError;
-use crate::workload_api::{Told, WorkloadApi};
+use crate::{
+    AuthorityError,
+    workload_api::{Told, WorkloadApi},
+};
 
 /// Streams of one connection, and how long a connection may take to end.
 const MAX_STREAMS: u32 = 16;
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// Makes the sockets' directory, or accepts one that nobody else can enter.
-pub(super) async fn directory(dir: &Path) -> Result<(), AuthorityError> {
+pub(crate) async fn directory(dir: &Path) -> Result<(), AuthorityError> {
     let mut owner_only = DirBuilder::new();
     owner_only.recursive(true).mode(0o700);
     owner_only.create(dir).await.map_err(AuthorityError::io(dir))?;
@@ -35,7 +37,7 @@ pub(super) async fn directory(dir: &Path) -> Result<(), AuthorityError> {
     Ok(())
 }
 
-/// Where [`Authority::serve`](super::Authority::serve) puts the socket of `name`.
+/// Where [`Authority::serve`](crate::dev::Authority::serve) puts the socket of `name`.
 ///
 /// The `@` lets clients in that are made with the C core of gRPC (Python, C++, Ruby): they send the
 /// socket's path, percent-encoded, as the request's authority, and hyper takes percent signs only
@@ -45,12 +47,12 @@ pub fn socket_path(dir: &Path, name: &str) -> PathBuf {
 }
 
 /// The same socket under the name that one would guess: a link to [`socket_path`].
-pub(super) fn plain_path(dir: &Path, name: &str) -> PathBuf {
+pub(crate) fn plain_path(dir: &Path, name: &str) -> PathBuf {
     dir.join(format!("{name}.sock"))
 }
 
 /// Refuses names that are no file's, or another directory's.
-pub(super) fn check_name(name: &str) -> Result<(), AuthorityError> {
+pub(crate) fn check_name(name: &str) -> Result<(), AuthorityError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     if name.is_empty() || name.starts_with('.') || !name.bytes().all(plain) {
         return Err(AuthorityError::Name(name.to_owned()));
@@ -58,8 +60,15 @@ pub(super) fn check_name(name: &str) -> Result<(), AuthorityError> {
     Ok(())
 }
 
-/// Binds a socket for its owner only. One that a killed process left behind is replaced.
-pub(super) async fn bind(path: &Path) -> Result<UnixListener, AuthorityError> {
+/// Who may open a socket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum For {
+    Owner,
+    Group,
+}
+
+/// Binds a socket. One that a killed process left behind is replaced.
+pub(crate) async fn bind(path: &Path, whom: For) -> Result<UnixListener, AuthorityError> {
     match UnixStream::connect(path).await {
         Ok(_) => return Err(AuthorityError::Taken(path.display().to_string())),
         Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {
@@ -69,13 +78,17 @@ pub(super) async fn bind(path: &Path) -> Result<UnixListener, AuthorityError> {
         Err(_) => {}
     }
     let listener = UnixListener::bind(path).map_err(AuthorityError::io(path))?;
-    let owner_only = Permissions::from_mode(0o600);
-    fs::set_permissions(path, owner_only).await.map_err(AuthorityError::io(path))?;
+    let mode = match whom {
+        For::Owner => 0o600,
+        For::Group => 0o660,
+    };
+    let only = Permissions::from_mode(mode);
+    fs::set_permissions(path, only).await.map_err(AuthorityError::io(path))?;
     Ok(listener)
 }
 
 /// Makes `plain` a link to the socket beside it. One that a killed process left is replaced.
-pub(super) async fn link(socket: &Path, plain: &Path) -> Result<(), AuthorityError> {
+pub(crate) async fn link(socket: &Path, plain: &Path) -> Result<(), AuthorityError> {
     match fs::remove_file(plain).await {
         Err(why) if why.kind() != io::ErrorKind::NotFound => {
             return Err(AuthorityError::io(plain)(why));
@@ -87,7 +100,7 @@ pub(super) async fn link(socket: &Path, plain: &Path) -> Result<(), AuthorityErr
 }
 
 /// Serves until `stop`, then ends every stream, and connections within [`DRAIN`].
-pub(super) async fn serve(
+pub(crate) async fn serve(
     listener: UnixListener,
     told: tokio::sync::watch::Receiver<Told>,
     trust_domain: &str,

@@ -12,7 +12,7 @@ pub enum AuthorityError {
     #[error("{0:?} is not a trust domain")]
     TrustDomain(String),
     /// Too short a life for an SVID.
-    #[error("an SVID lives at least {} s", super::SHORTEST_LIFE.as_secs())]
+    #[error("an SVID lives at least {} s", crate::dev::SHORTEST_LIFE.as_secs())]
     Life,
     /// The SPIFFE ID is of another trust domain, or has no path.
     #[error("{0} is not a workload of this trust domain")]
@@ -44,7 +44,7 @@ pub enum AuthorityError {
 }
 
 impl AuthorityError {
-    pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         |source| Self::Io { path, source }
     }
