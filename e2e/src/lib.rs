@@ -7,6 +7,7 @@
 pub mod aftermath;
 pub mod chaos;
 mod cluster;
+pub mod document;
 pub mod fault;
 pub mod history;
 pub mod linear;

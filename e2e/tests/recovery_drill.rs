@@ -7,60 +7,14 @@ use std::{
     net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use age::{secrecy::ExposeSecret, x25519};
-use spike_e2e::program;
+use spike_e2e::{document, program};
 use tempfile::TempDir;
 
 const DOCUMENT: &str = include_str!("../../docs/recovery.md");
-
-/// A command of the document and the lines that it is said to print.
-#[derive(Debug)]
-struct Step {
-    command: String,
-    printed: Vec<String>,
-}
-
-/// The commands in the document's `console` blocks: `$` begins one, `>` and an indent continue it.
-fn steps(document: &str) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
-    let mut inside = false;
-    for line in document.lines() {
-        match (inside, line) {
-            (false, "```console") => inside = true,
-            (true, "```") => inside = false,
-            (true, line) => read(line, &mut steps),
-            _ => {}
-        }
-    }
-    steps
-}
-
-fn read(line: &str, steps: &mut Vec<Step>) {
-    if let Some(command) = line.strip_prefix("$ ") {
-        steps.push(Step { command: command.to_owned(), printed: Vec::new() });
-        return;
-    }
-    let step = steps.last_mut().expect("a block begins with a command");
-    let goes_on = step.command.ends_with('\\');
-    match line.strip_prefix("> ").or_else(|| line.strip_prefix("    ").filter(|_| goes_on)) {
-        Some(more) => step.command.extend(["\n", more]),
-        None => step.printed.push(line.to_owned()),
-    }
-}
-
-/// True if a line of the output is the expected one, where `…` stands for anything.
-fn is_printed(expected: &str, output: &str) -> bool {
-    output.lines().any(|line| {
-        let mut rest = Some(line);
-        for part in expected.split('…') {
-            rest = rest.and_then(|rest| rest.split_once(part)).map(|(_, rest)| rest);
-        }
-        rest.is_some() && (expected.contains('…') || line == expected)
-    })
-}
 
 /// A folder of programs: `spike` on ports of this test's own, and `age-keygen` if there is none.
 fn tools(folder: &Path) -> PathBuf {
@@ -134,7 +88,7 @@ impl Drop for Playground {
 
 #[test]
 fn every_command_of_the_drill_does_what_the_document_says() {
-    let steps = steps(DOCUMENT);
+    let steps = document::steps(DOCUMENT);
     assert!(steps.len() > 20, "the document lost its drill: {steps:?}");
     let playground = Playground(TempDir::new().expect("a folder"));
     let folder = playground.0.path();
@@ -143,39 +97,11 @@ fn every_command_of_the_drill_does_what_the_document_says() {
             .into_iter()
             .chain(env::split_paths(&env::var_os("PATH").unwrap_or_default())),
     );
-
-    let marked =
-        steps.iter().enumerate().map(|(i, step)| format!("echo '@@{i}'\n{}\n", step.command));
-    let text = format!("set -eu\nexec 2>&1\n{}echo '@@end'\n", marked.collect::<String>());
-    let out = Command::new("sh")
-        .args(["-c", &text])
+    let mut shell = Command::new("sh");
+    shell
         .current_dir(folder)
         .env("PATH", path.expect("no colons"))
         .env("NO_COLOR", "1")
-        .env_remove("SPIKE_INSTANCE")
-        .stdin(Stdio::null())
-        .output()
-        .expect("a shell");
-    let said = String::from_utf8_lossy(&out.stdout);
-    assert!(out.status.success() && said.ends_with("@@end\n"), "{}: {said}", out.status);
-    for (i, step) in steps.iter().enumerate() {
-        let (_, rest) = said.split_once(&format!("@@{i}\n")).expect("it was reached");
-        let (printed, _) = rest.split_once("@@").expect("it ended");
-        for expected in &step.printed {
-            assert!(
-                is_printed(expected, printed),
-                "{}\n{printed}\nlacks: {expected}",
-                step.command
-            );
-        }
-    }
-}
-
-#[test]
-fn a_line_that_is_not_printed_is_missed() {
-    assert!(is_printed("Shard 2: ok", "Set 1\nShard 2: ok\n"));
-    assert!(!is_printed("Shard 2: ok", "Shard 2: ok?\n"));
-    assert!(is_printed("…for age1…", "    a/1.age for age1xyz\n"));
-    assert!(!is_printed("…for age1…", "    a/1.age for nobody\n"));
-    assert!(!is_printed("root", "nothing\n"));
+        .env_remove("SPIKE_INSTANCE");
+    document::check(&steps, shell).expect("as the document says");
 }
