@@ -17,6 +17,9 @@ pub const IMAGE: &str = concat!("ghcr.io/spike-rs/spike:", env!("CARGO_PKG_VERSI
 /// The same programs under a tag of their own: what a cluster is upgraded from.
 pub const PREVIOUS: &str = "ghcr.io/spike-rs/spike:previous";
 
+/// The same with a Keeper that runs and does nothing: an image that is no good, and doesn't say so.
+pub const MUTE: &str = "ghcr.io/spike-rs/spike:mute";
+
 /// A Kubernetes of namespaces on this machine, for tests and for looking around.
 #[derive(Debug, Parser)]
 #[command(name = "spike-kubernetes", version)]
@@ -100,7 +103,7 @@ async fn run(nodes: u8, command: &[String]) -> anyhow::Result<ExitCode> {
 fn images(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let [spike, postgres, load] =
         ["spike.tar", "postgres.tar", "load.tar"].map(|file| folder.join(file));
-    image::spike(&[IMAGE, PREVIOUS], &spike, folder)?;
+    image::for_tests(&[IMAGE, PREVIOUS], MUTE, &spike, folder)?;
     image::postgres(&postgres)?;
     image::tester(load::IMAGE, load::PROGRAM, &load, folder)?;
     Ok(vec![spike, postgres, load])

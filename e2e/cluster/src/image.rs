@@ -16,8 +16,8 @@ use anyhow::{Context, ensure};
 pub use layout::{Content, Entry, Image};
 pub use postgres::POSTGRES;
 pub(crate) use postgres::{POSTGRES_USER, postgres};
-pub(crate) use spike::tester;
 pub use spike::{HOME, PROGRAMS, SEARCH_PATH, USER, spike};
+pub(crate) use spike::{for_tests, tester};
 
 /// The image of the process that holds a pod's namespaces.
 pub(crate) const PAUSE: &str = "localhost/pause:1";

@@ -7,7 +7,8 @@
 //! it.
 //!
 //! In any cluster that a kubeconfig names, a test works in a [`Namespace`]: it applies a [`Manifest`],
-//! perhaps on a [`Postgres`], watches the [`Demo`] that it becomes, and puts it under [`Load`].
+//! perhaps on a [`Postgres`], watches the [`Demo`] that it becomes, and puts it under [`Load`]:
+//! a [`Scene`] is all of that.
 
 mod api;
 mod args;
@@ -27,15 +28,17 @@ mod network;
 mod node;
 mod person;
 mod pki;
+pub mod pods;
 mod postgres;
 mod process;
 mod remote;
+mod scene;
 mod storage;
 mod tools;
 mod wait;
 
 pub use api::Api;
-pub use args::{Args, IMAGE, PREVIOUS};
+pub use args::{Args, IMAGE, MUTE, PREVIOUS};
 pub use cluster::Cluster;
 pub use demo::{DOMAIN, Demo, Manifest, NAME, condition};
 pub use forward::Forward;
@@ -45,5 +48,6 @@ pub use namespace::Namespace;
 pub use person::Person;
 pub use postgres::Postgres;
 pub use remote::{kill_node, start_node};
+pub use scene::{Least, Scene, of_image};
 pub use tools::Tool;
 pub use wait::until;

@@ -20,15 +20,26 @@ pub const SEARCH_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// is an image of its own, which says its tag for a version.
 pub fn spike(names: &[&str], file: &Path, scratch: &Path) -> anyhow::Result<()> {
     let layers = of_programs(&PROGRAMS, scratch)?;
-    let image = |name| Image {
-        name,
-        layers: layers.clone(),
-        user: USER,
-        command: &["spike"],
-        path: SEARCH_PATH,
-        version: version(name),
-    };
-    archive(&names.iter().copied().map(image).collect::<Vec<_>>(), file)
+    archive(&names.iter().map(|name| named(name, layers.clone())).collect::<Vec<_>>(), file)
+}
+
+/// The same, and one more whose Keeper runs and does nothing.
+pub(crate) fn for_tests(
+    names: &[&str],
+    mute: &str,
+    file: &Path,
+    scratch: &Path,
+) -> anyhow::Result<()> {
+    let mut layers = of_programs(&PROGRAMS, scratch)?;
+    let mut images: Vec<_> = names.iter().map(|name| named(name, layers.clone())).collect();
+    layers.push(vec![Entry::program("/usr/local/bin/keeper", &program("spike-pause")?)]);
+    images.push(named(mute, layers));
+    archive(&images, file)
+}
+
+fn named(name: &str, layers: Vec<Vec<Entry>>) -> Image<'_> {
+    let version = version(name);
+    Image { name, layers, user: USER, command: &["spike"], path: SEARCH_PATH, version }
 }
 
 /// Writes the image of a program that tests run in a pod.
