@@ -99,7 +99,7 @@ pub fn observe(cluster: &Cluster, live: &Live, now: Timestamp) -> Observed {
 
 fn end(cluster: &Cluster, ending: &Ending) -> End {
     if ending.namespace {
-        return End::Namespace;
+        return End::Namespace { outside: ending.remaining.contains(&Stage::ClusterScoped) };
     }
     match cluster.deletion {
         DeletionPolicy::Retain => End::Retain { marked: ending.marked },

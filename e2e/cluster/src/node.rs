@@ -175,6 +175,8 @@ fn kubelet(
         "imageGCHighThresholdPercent": 100,
         "failSwapOn": false,
         "podLogsDir": folder.join("logs"),
+        // A changed Secret is in the pods that mount it soon, and not only in a minute.
+        "syncFrequency": "5s",
         "resolvConf": folder.join("resolv.conf"),
         "tlsCertFile": certificate,
         "tlsPrivateKeyFile": key,

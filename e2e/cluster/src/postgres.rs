@@ -66,15 +66,11 @@ impl<'a> Postgres<'a> {
         Ok(rows.trim_end().to_owned())
     }
 
-    /// Gives who serves another password, first in the server and then in its Secret, and has kubelets
-    /// look at once for what pods mount: by themselves they would within two minutes.
+    /// Gives who serves another password, first in the server and then in its Secret.
     pub async fn rotate(&self, password: &str) -> anyhow::Result<()> {
         let [_, (role, secret)] = LOGINS;
         self.set_password(role, password).await?;
-        self.namespace.apply(&login(secret, role, password).to_string()).await?;
-        let touch = format!("example.org/password-of={role}");
-        let look = ["annotate", "pod", "--overwrite", "-l", "spike.ist/cluster", &touch];
-        self.namespace.kubectl(&look).await.map(drop)
+        self.namespace.apply(&login(secret, role, password).to_string()).await
     }
 
     async fn set_password(&self, role: &str, password: &str) -> anyhow::Result<()> {

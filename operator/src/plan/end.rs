@@ -1,10 +1,12 @@
 //! Questions 1 to 3: the end, a pause, and what forbids to go on.
 
-use super::{End, Observed, Step, Wait, Wish};
+use super::{End, Observed, Stage, Step, Wait, Wish};
 
 pub(super) fn deleting(_: &Wish, seen: &Observed) -> Option<Step> {
     Some(match seen.end.as_ref()? {
-        End::Namespace | End::Retain { marked: true } => Step::Release,
+        // Nothing in it is left to protect; what lies outside would stay for ever.
+        End::Namespace { outside: true } => Step::Delete(Stage::ClusterScoped),
+        End::Namespace { outside: false } | End::Retain { marked: true } => Step::Release,
         End::Retain { marked: false } => Step::Retain,
         End::Delete { confirmed: false, .. } => Step::Wait(Wait::Confirmation),
         End::Delete { remaining, .. } => {

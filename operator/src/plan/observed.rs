@@ -45,7 +45,10 @@ pub struct Observed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     /// Its namespace ends: nothing is left to protect.
-    Namespace,
+    Namespace {
+        /// Something of it lies outside the namespace.
+        outside: bool,
+    },
     /// Everything stays, without an owner.
     Retain {
         /// Every object says so.

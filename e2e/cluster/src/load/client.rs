@@ -20,11 +20,11 @@ use super::{LOAD, Report};
 const PATHS: usize = 4;
 
 /// How long a client waits between two requests. It leaves the machine to those who are asked.
-const PACE: Duration = Duration::from_millis(50);
+const PACE: Duration = Duration::from_millis(100);
 
-/// How long a request is repeated, and how soon: no longer than the stock clients do.
-const PATIENCE: Duration = Duration::from_secs(20);
-const AFTER_FAILURE: Duration = Duration::from_millis(100);
+/// How long a request is repeated, and how soon. SPIKE's own SDK goes on for 20 minutes.
+const PATIENCE: Duration = Duration::from_mins(1);
+const AFTER_FAILURE: Duration = Duration::from_millis(250);
 
 /// What all clients were told, for whoever asks.
 #[derive(Default)]

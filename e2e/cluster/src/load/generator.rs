@@ -15,9 +15,9 @@ use super::{
     client::{Client, Told},
 };
 
-/// Each has connections of its own, so that together they reach every replica. They ask about a hundred
+/// Each has connections of its own, so that together they reach every replica. They ask about forty
 /// times per second.
-const CLIENTS: usize = 6;
+const CLIENTS: usize = 4;
 
 /// How long it may take until there is an identity.
 const START: Duration = Duration::from_mins(2);

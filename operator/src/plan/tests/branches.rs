@@ -60,9 +60,11 @@ fn everything_goes_in_order_and_only_when_confirmed() {
 }
 
 #[test]
-fn a_terminating_namespace_is_never_held_up() {
-    let seen = changed(|seen| seen.end = Some(End::Namespace));
-    assert_eq!(plan(&Wish { paused: true, ..wish() }, &seen), Step::Release);
+fn a_terminating_namespace_is_left_with_nothing_outside_it() {
+    let end = |outside| changed(|seen| seen.end = Some(End::Namespace { outside }));
+    let paused = Wish { paused: true, ..wish() };
+    assert_eq!(plan(&paused, &end(true)), Step::Delete(Stage::ClusterScoped));
+    assert_eq!(plan(&paused, &end(false)), Step::Release);
 }
 
 // 2 and 3: a pause, an obstacle.
