@@ -157,7 +157,8 @@ fn pod(node: Option<&str>) -> Value {
             "seccompProfile": { "type": "RuntimeDefault" },
         },
         "volumes": [
-            { "name": "data", "emptyDir": {} },
+            // No test waits for a disk, which others may be busy with.
+            { "name": "data", "emptyDir": { "medium": "Memory" } },
             // As the server wants a key: root's, and nobody reads it but the server.
             { "name": "tls", "secret": { "secretName": "postgres-tls", "defaultMode": 0o440 } },
         ],
@@ -168,8 +169,10 @@ fn pod(node: Option<&str>) -> Value {
                 var("PGDATA", "/data/pgdata"), var("PGHOST", "/data"), var("PGUSER", "postgres"),
             ],
             "volumeMounts": [mount("data", "/data"), mount("tls", "/tls")],
-            "readinessProbe": {
-                "exec": { "command": ["pg_isready", "-q"] }, "periodSeconds": 1,
+            // Once: whether it answers later is for its clients to find out.
+            "startupProbe": {
+                "exec": { "command": ["pg_isready", "-q"] },
+                "periodSeconds": 1, "timeoutSeconds": 10, "failureThreshold": 180,
             },
             "securityContext": {
                 "allowPrivilegeEscalation": false,
