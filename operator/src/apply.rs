@@ -205,9 +205,10 @@ impl Target<'_> {
         let unsealed = |name: &str| {
             self.live.statuses.iter().any(|(pod, status)| pod == name && status.keys.is_some())
         };
-        let named = |pod: &&Pod| pod.metadata.name.as_deref().is_some_and(unsealed);
-        let Some(pod) = self.live.nexus.iter().find(named) else { return Ok(()) };
-        let bundle = self.bundle();
+        let Some(pod) = self.live.nexus.iter().find(|pod| unsealed(&pod.name)) else {
+            return Ok(());
+        };
+        let bundle = self.live.bundle.as_deref();
         let client = self.ctx.voices.keyed(self.cluster, bundle, pod).await;
         let Ok(client) = client else { return Ok(()) };
         let wanted = EnsureRequest {
@@ -219,11 +220,6 @@ impl Target<'_> {
         };
         let ensured = client.ensure_keys(&wanted).await.map(drop);
         ensured.map_err(|source| Error::Nexus { what: "keys:ensure", source })
-    }
-
-    fn bundle(&self) -> Option<&str> {
-        let mut maps = self.live.base.iter().filter_map(|(_, live)| live.as_ref());
-        maps.find_map(|map| text(map, &["data", "bundle.pem"]))
     }
 
     /// Everything says that it was left behind on purpose.
@@ -275,7 +271,8 @@ impl Target<'_> {
 
     async fn release(&self) -> Result<(), Error> {
         self.ctx.voices.forget(&self.cluster.names);
-        self.ctx.note_rolling(&self.cluster.names, false);
+        self.ctx.turns.release(&self.cluster.names);
+        self.ctx.looks.forget(&self.cluster.names);
         let names = &self.cluster.names;
         release(self.ctx, &names.namespace, &names.cluster).await
     }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use kube::{
@@ -13,8 +13,10 @@ use kube::{
 
 use crate::{
     build::{Kind, Site},
+    looks::Looks,
     metrics::Metrics,
     names::Names,
+    turns::Turns,
     validate::Defaults,
     voices::Voices,
 };
@@ -35,8 +37,10 @@ pub(crate) struct Context {
     pub(crate) recorder: Recorder,
     /// Failures in a row, by cluster.
     pub(crate) failures: Mutex<HashMap<Names, u32>>,
-    /// The one cluster whose Keepers are being rolled.
-    pub(crate) rolling: Mutex<Option<Names>>,
+    /// Whose Keepers are being replaced.
+    pub(crate) turns: Turns,
+    /// What each cluster looked like last.
+    pub(crate) looks: Arc<Looks>,
 }
 
 impl Context {
@@ -47,22 +51,6 @@ impl Context {
             Api::namespaced_with(self.client.clone(), namespace, &resource)
         } else {
             Api::all_with(self.client.clone(), &resource)
-        }
-    }
-
-    /// Whether a cluster may roll its Keepers: one at a time.
-    pub(crate) fn may_roll(&self, names: &Names) -> bool {
-        let rolling = self.rolling.lock().unwrap_or_else(PoisonError::into_inner);
-        rolling.as_ref().is_none_or(|other| other == names)
-    }
-
-    /// Notes whether a cluster is rolling its Keepers.
-    pub(crate) fn note_rolling(&self, names: &Names, rolls: bool) {
-        let mut rolling = self.rolling.lock().unwrap_or_else(PoisonError::into_inner);
-        if rolls && rolling.is_none() {
-            *rolling = Some(names.clone());
-        } else if !rolls && rolling.as_ref() == Some(names) {
-            *rolling = None;
         }
     }
 

@@ -17,8 +17,9 @@ use crate::{
     cluster::{Cluster, Identity},
     context::Context,
     error::Error,
+    looks::{Asked, Look},
     names::{AUTHORITY_BUNDLE, Part, annotation, label},
-    observe::{Ending, Live, text},
+    observe::{Ending, Live, PodLook, text},
     plan::Stage,
 };
 
@@ -37,14 +38,14 @@ pub(crate) async fn dereference(
     let deployment = get(ctx, Kind::Deployment, namespace, &named(Part::Nexus)).await?;
     let known = Known { cluster_id: cluster_id(spec, set.as_ref()) };
     let base = base(ctx, cluster, &known).await?;
-    let (keepers, nexus) =
-        (pods(ctx, cluster, Part::Keeper).await?, pods(ctx, cluster, Part::Nexus).await?);
-    let jobs = jobs(ctx, cluster).await?;
-    let workers = if jobs.iter().any(is_running) {
-        pods(ctx, cluster, Part::Bootstrap).await?
-    } else {
-        Vec::new()
+    let pods = pods(ctx, cluster).await?;
+    let of = |part: Part| {
+        let part = part.to_string();
+        pods.iter().filter(|pod| pod.component == part).cloned().collect::<Vec<_>>()
     };
+    let (keepers, nexus, mut workers) = (of(Part::Keeper), of(Part::Nexus), of(Part::Bootstrap));
+    workers.retain(|pod| !pod.ended);
+    let jobs = jobs(ctx, cluster).await?;
     let bundle = bundle(&base);
     let (statuses, silence) = ctx.voices.ask(cluster, bundle.as_deref(), &nexus).await;
     let mut live = Live {
@@ -54,7 +55,6 @@ pub(crate) async fn dereference(
         workers,
         last_quorum: last_quorum(spec),
         generation: generation(spec),
-        turn: ctx.may_roll(&cluster.names),
         stateful_set: set,
         deployment,
         known,
@@ -63,12 +63,43 @@ pub(crate) async fn dereference(
         nexus,
         statuses,
         silence,
+        bundle,
         ending: None,
     };
     if spec.metadata.deletion_timestamp.is_some() {
         live.ending = Some(ending(spec, cluster, ctx, &live).await?);
     }
     Ok(live)
+}
+
+/// The last look, with what Nexus says by now.
+pub(crate) async fn ask_again(
+    spec: &SpikeCluster,
+    cluster: &Cluster,
+    last: &Look,
+    ctx: &Context,
+) -> Live {
+    let bundle = last.live.bundle.as_deref();
+    let (statuses, silence) = ctx.voices.ask(cluster, bundle, &last.live.nexus).await;
+    Live {
+        statuses,
+        silence,
+        last_quorum: last_quorum(spec),
+        generation: generation(spec),
+        ..last.live.clone()
+    }
+}
+
+/// What a look is a look of.
+pub(crate) fn asked(spec: &SpikeCluster) -> Asked {
+    let metadata = &spec.metadata;
+    let retry = metadata.annotations.as_ref().and_then(|all| all.get(annotation::RETRY));
+    Asked {
+        uid: metadata.uid.clone(),
+        generation: metadata.generation,
+        cluster_id: cluster_id(spec, None),
+        retry: retry.cloned(),
+    }
 }
 
 async fn get(
@@ -100,11 +131,12 @@ async fn base(
 }
 
 /// From a live list, never from a cache: what is decided by it can't be taken back.
-async fn pods(ctx: &Context, cluster: &Cluster, part: Part) -> Result<Vec<Pod>, Error> {
+async fn pods(ctx: &Context, cluster: &Cluster) -> Result<Vec<PodLook>, Error> {
     let api: Api<Pod> = Api::namespaced(ctx.client.clone(), &cluster.names.namespace);
-    let params = ListParams::default().labels(&cluster.names.query(part));
-    let listed = api.list(&params).await.map_err(Error::kubernetes(format!("list pods of {part}")));
-    Ok(listed?.items)
+    let query = format!("{}={}", label::CLUSTER, cluster.names.cluster);
+    let listed = api.list(&ListParams::default().labels(&query)).await;
+    let listed = listed.map_err(Error::kubernetes("list pods"))?;
+    Ok(listed.items.iter().map(PodLook::from).collect())
 }
 
 async fn jobs(ctx: &Context, cluster: &Cluster) -> Result<Vec<Value>, Error> {
@@ -114,18 +146,11 @@ async fn jobs(ctx: &Context, cluster: &Cluster) -> Result<Vec<Value>, Error> {
     Ok(listed.map_err(Error::kubernetes("list jobs"))?.items.iter().map(plain).collect())
 }
 
-/// Neither done nor failed.
-fn is_running(job: &Value) -> bool {
-    job.pointer("/status/conditions").and_then(Value::as_array).is_none_or(Vec::is_empty)
-}
-
 /// Nodes of pods that should have gone, if they aren't there to say so.
-async fn lost_nodes(ctx: &Context, pods: &[Pod]) -> Result<BTreeSet<String>, Error> {
+async fn lost_nodes(ctx: &Context, pods: &[PodLook]) -> Result<BTreeSet<String>, Error> {
     let now = Timestamp::now();
-    let late = pods
-        .iter()
-        .filter(|pod| pod.metadata.deletion_timestamp.as_ref().is_some_and(|due| due.0 < now));
-    let nodes: BTreeSet<_> = late.filter_map(|pod| pod.spec.as_ref()?.node_name.clone()).collect();
+    let late = pods.iter().filter(|pod| pod.due.is_some_and(|due| due < now));
+    let nodes: BTreeSet<_> = late.filter_map(|pod| pod.node.clone()).collect();
     let api: Api<Node> = Api::all(ctx.client.clone());
     let mut lost = BTreeSet::new();
     for name in nodes {

@@ -15,6 +15,7 @@ mod dereference;
 pub mod error;
 pub mod hash;
 pub mod lease;
+mod looks;
 mod metrics;
 pub mod names;
 pub mod observe;
@@ -22,6 +23,7 @@ pub mod plan;
 mod reconcile;
 pub mod run;
 pub mod status;
+mod turns;
 pub mod validate;
 mod voices;
 

@@ -44,6 +44,8 @@ pub mod annotation {
     pub const CLUSTER_ID: &str = "spike.ist/cluster-id";
     /// What a deleted `SpikeCluster` left behind.
     pub const RETAINED: &str = "spike.ist/retained";
+    /// On a `SpikeCluster`: any other text than before has failed Jobs tried again.
+    pub const RETRY: &str = "spike.ist/retry";
     /// On a `SpikeCluster`: its name, to confirm that everything shall go.
     pub const CONFIRM_DELETE: &str = "spike.ist/confirm-delete";
 }

@@ -1,7 +1,8 @@
 //! Reduces what was read to what a plan depends on. Pure.
 
 mod jobs;
-pub(crate) mod pods;
+mod pod;
+mod pods;
 pub(crate) mod ring;
 #[cfg(test)]
 mod tests;
@@ -9,7 +10,6 @@ mod tests;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 use spike_core::wire::v2::status::Status;
 use spike_crds::cluster::DeletionPolicy;
@@ -23,6 +23,8 @@ use crate::{
     plan::{Base, End, IdentityLook, Keepers, Nexus, Observed, Reach, Stage, Stall},
 };
 
+pub use pod::{PodLook, Trouble};
+
 /// One look at everything, as it was read.
 #[derive(Clone, Debug, Default)]
 pub struct Live {
@@ -35,11 +37,11 @@ pub struct Live {
     /// Our Jobs.
     pub jobs: Vec<Value>,
     /// The Keepers' pods.
-    pub keepers: Vec<Pod>,
+    pub keepers: Vec<PodLook>,
     /// The Nexus pods.
-    pub nexus: Vec<Pod>,
+    pub nexus: Vec<PodLook>,
     /// The pods of Jobs that run.
-    pub workers: Vec<Pod>,
+    pub workers: Vec<PodLook>,
     /// Nodes that are gone or not ready, of pods that should have gone.
     pub lost_nodes: BTreeSet<String>,
     /// What each Nexus says, by its pod's name.
@@ -56,8 +58,23 @@ pub struct Live {
     pub last_quorum: Option<(u8, u8)>,
     /// The generation of the split that was in force when the spec was read, as its status says.
     pub generation: Option<u64>,
-    /// Nobody else rolls.
-    pub turn: bool,
+    /// The roots that the built-in authority has published.
+    pub bundle: Option<String>,
+}
+
+impl Live {
+    /// What a later look needs of this one: everything but the objects.
+    pub(crate) fn lasting(&self) -> Self {
+        Self {
+            keepers: self.keepers.clone(),
+            nexus: self.nexus.clone(),
+            workers: self.workers.clone(),
+            identity: self.identity.clone(),
+            known: self.known.clone(),
+            bundle: self.bundle.clone(),
+            ..Self::default()
+        }
+    }
 }
 
 /// A cluster that is being deleted.
@@ -92,8 +109,22 @@ pub fn observe(cluster: &Cluster, live: &Live, now: Timestamp) -> Observed {
         store: reach(live),
         bootstrap: jobs::bootstrap(cluster, live, now),
         migration: jobs::migration(cluster, live),
-        turn: live.turn,
+        turn: true,
         hydration_timeout: cluster.hydration_timeout,
+    }
+}
+
+/// The same objects as before, of which Nexus has something else to say, or time has passed.
+pub(crate) fn again(cluster: &Cluster, before: &Observed, live: &Live, now: Timestamp) -> Observed {
+    let view = ring::view(live);
+    Observed {
+        keeper_pods: pods::keepers(live, cluster.hydration_timeout, now),
+        nexus_pods: pods::nexus(live),
+        ring_was_seen: view.was_seen,
+        ring: view.look,
+        last_quorum: live.last_quorum,
+        store: reach(live),
+        ..before.clone()
     }
 }
 
@@ -202,7 +233,7 @@ fn nexus(cluster: &Cluster, seen: &Live, live: &Value) -> Nexus {
         rolling: !current || all.iter().any(|name| count(name) != wanted),
         // A pod that can't start is reason enough to let another template have its turn.
         stuck: conditions.is_some_and(|all| all.iter().any(late))
-            || seen.nexus.iter().any(|pod| pods::trouble(pod).is_some()),
+            || seen.nexus.iter().any(|pod| pod.trouble.is_some()),
         // Its replicas are a question of their own.
         drifted: same && !agrees_but_replicas(live, should.manifest),
     }

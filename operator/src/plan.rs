@@ -30,6 +30,8 @@ pub use observed::{
     RingLook, Stage,
 };
 pub use step::{Hold, Stall, Step, Wait};
+#[cfg(test)]
+pub(crate) use tests::healthy;
 
 use crate::{cluster::BootstrapMode, hash::Digest};
 

@@ -19,12 +19,14 @@ use tokio::time::Instant;
 use crate::{
     apply::{self, Target},
     build,
+    cluster::Cluster,
     context::Context,
-    dereference::dereference,
+    dereference::{ask_again, asked, dereference},
     error::{Class, Error, pause},
+    looks::{Look, Mark, believed_until},
     names::{FINALIZER, Names},
-    observe::observe,
-    plan::{Hold, Step, Wait, plan},
+    observe::{Live, again, observe},
+    plan::{Hold, Observed, Step, Wait, plan},
     status,
     validate::validate,
 };
@@ -106,41 +108,95 @@ async fn one(spec: &SpikeCluster, ctx: &Context) -> Result<Action, Error> {
             return Ok(Action::await_change());
         }
     };
-    let live = dereference(spec, &cluster, ctx).await?;
-    let seen = observe(&cluster, &live, now);
-    let step = plan(&build::wish(&cluster), &seen);
+    let decided = Box::pin(decide(spec, &cluster, now, ctx)).await?;
+    let Decided { live, observed, step, .. } = &decided;
     tracing::debug!(?step, "planned");
-    let target = Target { cluster: &cluster, live: &live, ctx };
-    let applied = target.apply(&step).await;
-    if let Some(name) = acts(&step) {
+    let applied = Target { cluster: &cluster, live, ctx }.apply(step).await;
+    if let Some(name) = acts(step) {
+        ctx.looks.changed(cluster.names.clone());
         ctx.metrics.stepped(name);
         tracing::info!(step = name, ok = applied.is_ok(), "{step:?}");
         if applied.is_ok() {
-            tell(spec, name, &step, ctx).await;
+            tell(spec, name, step, ctx).await;
         }
     }
-    if step == Step::Release {
+    if *step == Step::Release {
         return applied.map(|()| Action::await_change());
     }
-    ctx.note_rolling(&cluster.names, status::rolls(&cluster, &seen));
-    let status = status::build(&status::Seen {
-        spec,
-        cluster: &cluster,
-        live: &live,
-        observed: &seen,
-        step: &step,
-        now,
-    });
-    report(spec, status, ctx).await?;
+    let seen = status::Seen { spec, cluster: &cluster, live, observed, step, now };
+    report(spec, status::build(&seen), ctx).await?;
     applied?;
     ctx.succeeded(&cluster.names);
-    Ok(Action::requeue(next(&step)))
+    let pause = next(&decided);
+    remember(spec, &cluster, decided, ctx);
+    Ok(Action::requeue(pause))
+}
+
+/// What is done next, and why.
+struct Decided {
+    live: Live,
+    observed: Observed,
+    step: Step,
+    /// What had changed before everything was read; nothing if it was remembered.
+    mark: Option<Mark>,
+}
+
+/// A look that is remembered can say that there is nothing to do; a step takes one of its own.
+async fn decide(
+    spec: &SpikeCluster,
+    cluster: &Cluster,
+    now: Timestamp,
+    ctx: &Context,
+) -> Result<Decided, Error> {
+    let last = ctx.looks.recall(&cluster.names, &asked(spec), Instant::now());
+    if let Some(last) = last.filter(|_| spec.metadata.deletion_timestamp.is_none()) {
+        let live = ask_again(spec, cluster, &last, ctx).await;
+        let observed = again(cluster, &last.observed, &live, now);
+        let decided = conclude(cluster, live, observed, ctx);
+        if acts(&decided.step).is_none() {
+            return Ok(decided);
+        }
+    }
+    let mark = ctx.looks.mark(&cluster.names);
+    let live = dereference(spec, cluster, ctx).await?;
+    let observed = observe(cluster, &live, now);
+    Ok(Decided { mark: Some(mark), ..conclude(cluster, live, observed, ctx) })
+}
+
+fn conclude(cluster: &Cluster, live: Live, mut observed: Observed, ctx: &Context) -> Decided {
+    observed.turn = !status::rolls(cluster, &observed) || ctx.turns.take(&cluster.names);
+    let step = plan(&build::wish(cluster), &observed);
+    ctx.turns.after(&cluster.names, &step);
+    Decided { live, observed, step, mark: None }
+}
+
+/// Keeps a look that found nothing to do, if what it saw lasts until something is told.
+fn remember(spec: &SpikeCluster, cluster: &Cluster, decided: Decided, ctx: &Context) {
+    if let Some(mark) = decided.mark.filter(|_| lasts(&decided)) {
+        let Decided { live, observed, .. } = decided;
+        let look = Look { of: asked(spec), live: live.lasting(), observed };
+        let until = believed_until(Instant::now(), jitter());
+        ctx.looks.keep(&cluster.names, mark, look, until);
+    }
+}
+
+/// False where time alone changes what is to be seen: a pod that should be gone, one that doesn't start,
+/// a bootstrap that is tried again.
+fn lasts(Decided { live, observed, step, .. }: &Decided) -> bool {
+    let mut pods = live.keepers.iter().chain(&live.nexus).chain(&live.workers);
+    acts(step).is_none()
+        && live.ending.is_none()
+        && !observed.bootstrap.is_running()
+        && !pods.any(|pod| pod.due.is_some() || pod.prepares)
 }
 
 /// When to look again.
-fn next(step: &Step) -> Duration {
+fn next(Decided { live, observed, step, .. }: &Decided) -> Duration {
+    let silent = live.nexus.iter().all(|pod| pod.address.is_none());
     match step {
         Step::Idle | Step::Paused | Step::Wait(Wait::Confirmation) => LATER,
+        // There is no Nexus to ask; what changes in Kubernetes is told at once.
+        Step::Wait(_) | Step::Stall(_) if silent && !observed.bootstrap.is_running() => LATER,
         Step::Wait(_) | Step::Stall(_) => SOON,
         _ => AT_ONCE,
     }

@@ -8,9 +8,10 @@ use k8s_openapi::{
     api::{
         apps::v1::{Deployment, StatefulSet},
         batch::v1::Job,
-        core::v1::{ConfigMap, Pod, Service, ServiceAccount},
+        core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service, ServiceAccount},
         networking::v1::NetworkPolicy,
         policy::v1::PodDisruptionBudget,
+        rbac::v1::{ClusterRoleBinding, RoleBinding},
     },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
@@ -44,8 +45,9 @@ use crate::{
     context::Context,
     lease::Election,
     metrics::Metrics,
-    names::{MANAGER, label},
+    names::{MANAGER, Names, label},
     reconcile::{failed, reconcile},
+    turns::Turns,
     validate::Defaults,
     voices::Voices,
 };
@@ -141,7 +143,8 @@ async fn lead(
         client,
         metrics,
         failures: std::sync::Mutex::default(),
-        rolling: std::sync::Mutex::default(),
+        turns: Turns::default(),
+        looks: Arc::default(),
     });
     let ending = CancellationToken::new();
     let controller = control(context, ending.clone());
@@ -178,20 +181,22 @@ async fn spire(
 
 /// Everything that makes a cluster be looked at.
 async fn control(context: Arc<Context>, stop: CancellationToken) {
-    let client = context.client.clone();
-    let clusters: Api<Guarded> = Api::all(client.clone());
+    let clusters: Api<Guarded> = Api::all(context.client.clone());
     let controller = Controller::new(clusters, watcher::Config::default())
         .with_config(Pace::default().concurrency(AT_ONCE).debounce(DEBOUNCE))
         .graceful_shutdown_on(stop.cancelled_owned());
-    let controller = watch::<StatefulSet>(controller, &client);
-    let controller = watch::<Deployment>(controller, &client);
-    let controller = watch::<Job>(controller, &client);
-    let controller = watch::<Pod>(controller, &client);
-    let controller = watch::<Service>(controller, &client);
-    let controller = watch::<ServiceAccount>(controller, &client);
-    let controller = watch::<ConfigMap>(controller, &client);
-    let controller = watch::<NetworkPolicy>(controller, &client);
-    let controller = watch::<PodDisruptionBudget>(controller, &client);
+    let controller = watch::<StatefulSet>(controller, &context);
+    let controller = watch::<Deployment>(controller, &context);
+    let controller = watch::<Job>(controller, &context);
+    let controller = watch::<Pod>(controller, &context);
+    let controller = watch::<Service>(controller, &context);
+    let controller = watch::<ServiceAccount>(controller, &context);
+    let controller = watch::<ConfigMap>(controller, &context);
+    let controller = watch::<NetworkPolicy>(controller, &context);
+    let controller = watch::<PodDisruptionBudget>(controller, &context);
+    let controller = watch::<PersistentVolumeClaim>(controller, &context);
+    let controller = watch::<RoleBinding>(controller, &context);
+    let controller = watch::<ClusterRoleBinding>(controller, &context);
     controller
         .run(reconcile, failed, context)
         .for_each(async |done| {
@@ -203,7 +208,7 @@ async fn control(context: Arc<Context>, stop: CancellationToken) {
 }
 
 /// Objects of ours lead to their cluster by their labels: they have no owner.
-fn watch<K>(controller: Controller<Guarded>, client: &Client) -> Controller<Guarded>
+fn watch<K>(controller: Controller<Guarded>, context: &Context) -> Controller<Guarded>
 where
     K: Resource<DynamicType = ()>
         + Clone
@@ -214,16 +219,19 @@ where
         + 'static,
 {
     let ours = format!("{}={MANAGER}", label::MANAGED_BY);
-    let api: Api<PartialObjectMeta<K>> = Api::all(client.clone());
-    controller.watches(api, watcher::Config::default().labels(&ours), |object| owner(&object))
+    let api: Api<PartialObjectMeta<K>> = Api::all(context.client.clone());
+    let looks = Arc::clone(&context.looks);
+    controller.watches(api, watcher::Config::default().labels(&ours), move |object| {
+        let names = owner(&object)?;
+        let cluster = ObjectRef::new(&names.cluster).within(&names.namespace);
+        looks.changed(names);
+        Some(cluster)
+    })
 }
 
-fn owner<K: Resource<DynamicType = ()>>(
-    object: &PartialObjectMeta<K>,
-) -> Option<ObjectRef<Guarded>> {
-    let labels = object.labels();
-    let (name, namespace) = (labels.get(label::CLUSTER)?, labels.get(label::NAMESPACE)?);
-    Some(ObjectRef::new(name).within(namespace))
+fn owner<K: Resource<DynamicType = ()>>(object: &PartialObjectMeta<K>) -> Option<Names> {
+    let of = |key| object.labels().get(key).cloned();
+    Some(Names { namespace: of(label::NAMESPACE)?, cluster: of(label::CLUSTER)? })
 }
 
 /// Ready while it runs: who waits for the lease is as ready to lead as can be.

@@ -23,7 +23,7 @@ use crate::{
     build,
     cluster::Cluster,
     names::Part,
-    observe::{Live, pods::is_ready, ring::newest},
+    observe::{Live, ring::newest},
     plan::{Observed, Step, Wait},
     validate::Invalid,
 };
@@ -113,7 +113,7 @@ fn version(live: &Live) -> Option<String> {
 }
 
 fn nexus(cluster: &Cluster, live: &Live, observed: &Observed) -> NexusStatus {
-    let ready = live.nexus.iter().filter(|pod| is_ready(pod)).count();
+    let ready = live.nexus.iter().filter(|pod| pod.ready).count();
     NexusStatus {
         replicas: count(live.nexus.len()),
         ready: count(ready),
@@ -125,7 +125,7 @@ fn nexus(cluster: &Cluster, live: &Live, observed: &Observed) -> NexusStatus {
 fn keeper(live: &Live, observed: &Observed) -> KeeperStatus {
     KeeperStatus {
         replicas: count(live.keepers.len()),
-        ready: count(live.keepers.iter().filter(|pod| is_ready(pod)).count()),
+        ready: count(live.keepers.iter().filter(|pod| pod.ready).count()),
         hydrated: count(observed.hydrated()),
     }
 }

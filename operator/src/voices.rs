@@ -12,7 +12,7 @@ use std::{
 use futures::future::join_all;
 use k8s_openapi::api::{
     authentication::v1::{TokenRequest, TokenRequestSpec},
-    core::v1::{Pod, ServiceAccount},
+    core::v1::ServiceAccount,
 };
 use kube::{
     Api, Client,
@@ -31,6 +31,7 @@ use crate::{
     build::Site,
     cluster::{Cluster, Identity as Kind},
     names::{Names, Part},
+    observe::PodLook,
 };
 
 /// How long a Nexus may take to say how it is: it does so from memory.
@@ -77,16 +78,15 @@ impl Voices {
         &self,
         cluster: &Cluster,
         bundle: Option<&str>,
-        pods: &[Pod],
+        pods: &[PodLook],
     ) -> (Vec<(String, Status)>, String) {
         let identity = match self.identity(cluster, bundle).await {
             Ok(identity) => identity,
             Err(why) => return (Vec::new(), why),
         };
         let asked = pods.iter().filter_map(|pod| {
-            let name = pod.metadata.name.clone()?;
-            let ip = pod.status.as_ref()?.pod_ip.clone()?;
-            let client = nexus(cluster, &identity, &ip);
+            let name = pod.name.clone();
+            let client = nexus(cluster, &identity, pod.address.as_ref()?);
             Some(async move {
                 match client {
                     Ok(client) => (name, client.status().await),
@@ -111,12 +111,11 @@ impl Voices {
         &self,
         cluster: &Cluster,
         bundle: Option<&str>,
-        pod: &Pod,
+        pod: &PodLook,
     ) -> Result<NexusClient, String> {
         let identity = self.identity(cluster, bundle).await?;
-        let ip = pod.status.as_ref().and_then(|status| status.pod_ip.clone());
-        let ip = ip.ok_or_else(|| "the pod has no address".to_owned())?;
-        nexus(cluster, &identity, &ip).map_err(|why| why.to_string())
+        let ip = pod.address.as_ref().ok_or_else(|| "the pod has no address".to_owned())?;
+        nexus(cluster, &identity, ip).map_err(|why| why.to_string())
     }
 
     async fn identity(&self, cluster: &Cluster, bundle: Option<&str>) -> Result<Identity, String> {

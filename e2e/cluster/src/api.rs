@@ -1,6 +1,7 @@
 //! An API server that no pod needs.
 
 use std::{
+    fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU16, Ordering},
@@ -12,9 +13,10 @@ use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
+use serde_json::json;
 
 use crate::{
-    control::{Addresses, ControlPlane},
+    control::{Addresses, ControlPlane, path},
     folder::Folder,
     kubeconfig,
     pki::{Authority, User},
@@ -26,14 +28,18 @@ use crate::{
 ///
 /// There is no kubelet and no scheduler: a Deployment makes its `ReplicaSet` and that its pods,
 /// which stay pending.
-#[derive(Debug)]
 pub struct Api {
     kubeconfig: PathBuf,
     config: Config,
+    authority: Authority,
+    url: String,
     // Before the folder: they die before their files go.
     processes: Vec<Process>,
-    _folder: Folder,
+    folder: Folder,
 }
+
+/// The file of the audit, in the run's folder.
+const AUDIT: &str = "audit.log";
 
 impl Api {
     /// Starts one and waits until it serves, and until controllers act.
@@ -43,13 +49,38 @@ impl Api {
     /// A program that isn't built is named with the command that builds it; one that ends is shown
     /// with the end of its log.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::with(Folder::new("api")?, &[]).await
+    }
+
+    /// The same, and each request of `user` is a line of JSON in [`Api::audit`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Api::start`].
+    pub async fn audited(user: &str) -> anyhow::Result<Self> {
         let folder = Folder::new("api")?;
+        let policy = folder.path().join("audit.yaml");
+        let rules = json!({
+            "apiVersion": "audit.k8s.io/v1",
+            "kind": "Policy",
+            "omitStages": ["RequestReceived"],
+            "rules": [{ "level": "Metadata", "users": [user] }, { "level": "None" }],
+        });
+        fs::write(&policy, rules.to_string())?;
+        let log = folder.path().join(AUDIT);
+        let flags = [("audit-policy-file", path(&policy)), ("audit-log-path", path(&log))];
+        Self::with(folder, &flags).await
+    }
+
+    async fn with(folder: Folder, more: &[(&str, String)]) -> anyhow::Result<Self> {
         let authority = Authority::new(folder.path())?;
         let addresses =
             Addresses { api: free_port()?, etcd: free_port()?, etcd_peers: free_port()? };
         let control = ControlPlane { addresses, authority: &authority, folder: folder.path() };
         // Nothing ever calls the `kubernetes` Service here, and a loopback address can't be its end.
-        let api_server = control.api_server(&[("endpoint-reconciler-type", "none".into())])?;
+        let mut flags = vec![("endpoint-reconciler-type", "none".into())];
+        flags.extend_from_slice(more);
+        let api_server = control.api_server(&flags)?;
         let start = |name, command: &[String]| Process::start(name, command, folder.path());
         let mut processes =
             vec![start("etcd", &control.etcd()?)?, start("kube-apiserver", &api_server)?];
@@ -59,7 +90,8 @@ impl Api {
         until_ready(&config, &mut processes.iter_mut().collect::<Vec<_>>()).await?;
         processes.push(start("kube-controller-manager", &control.controller_manager(&[])?)?);
         until_controlled(&config, &mut processes.iter_mut().collect::<Vec<_>>()).await?;
-        Ok(Self { kubeconfig, config, processes, _folder: folder })
+        let url = control.url();
+        Ok(Self { kubeconfig, config, authority, url, processes, folder })
     }
 
     /// Ends it and waits until its programs are dead; dropping it doesn't wait.
@@ -73,6 +105,18 @@ impl Api {
     /// The cluster administrator's kubeconfig.
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
+    }
+
+    /// The kubeconfig of a user in no group, who has the rights that RBAC gives them.
+    pub fn kubeconfig_of(&self, user: &str) -> anyhow::Result<PathBuf> {
+        let file = self.folder.path().join(format!("{}.kubeconfig", user.replace(':', "-")));
+        kubeconfig::write(&file, &self.url, &self.authority, User::named(user))?;
+        Ok(file)
+    }
+
+    /// Where the requests of an [audited](Api::audited) user are, once there was one.
+    pub fn audit(&self) -> PathBuf {
+        self.folder.path().join(AUDIT)
     }
 
     /// The cluster administrator's client configuration.

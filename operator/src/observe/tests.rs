@@ -1,3 +1,4 @@
+use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
 use spike_core::wire::v2::status::Status;
 use spike_crds::manifest;
@@ -88,9 +89,9 @@ fn sealed(code: &str) -> Status {
     serde_json::from_value(status).expect("a status")
 }
 
-fn one(pod: Pod, said: Option<Status>) -> crate::plan::KeeperPod {
+fn one(pod: &Pod, said: Option<Status>) -> crate::plan::KeeperPod {
     let statuses = said.into_iter().map(|status| ("n".to_owned(), status)).collect();
-    let live = Live { keepers: vec![pod], statuses, ..Live::default() };
+    let live = Live { keepers: vec![PodLook::from(pod)], statuses, ..Live::default() };
     observe(&cluster(), &live, now()).keeper_pods.remove(0)
 }
 
@@ -102,30 +103,30 @@ fn look(said: Status) -> (RingLook, bool) {
 
 #[test]
 fn a_keeper_is_hydrated_only_if_a_nexus_asked_this_very_container() {
-    let after = one(pod(json!({})), Some(status("2030-01-01T00:59:00Z", true, &json!([]))));
+    let after = one(&pod(json!({})), Some(status("2030-01-01T00:59:00Z", true, &json!([]))));
     assert!(after.hydrated && after.running && after.ordinal == 1);
-    let before = one(pod(json!({})), Some(status("2030-01-01T00:10:00Z", true, &json!([]))));
+    let before = one(&pod(json!({})), Some(status("2030-01-01T00:10:00Z", true, &json!([]))));
     assert!(!before.hydrated, "what it held before it was restarted is gone");
     let unready = json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}});
     let said = status("2030-01-01T00:59:00Z", true, &json!([]));
-    assert!(!one(pod(unready), Some(said)).hydrated);
+    assert!(!one(&pod(unready), Some(said)).hydrated);
 }
 
 #[test]
 fn a_keeper_is_empty_only_if_that_is_certain() {
-    assert!(!one(pod(json!({})), None).empty, "nobody asked it");
+    assert!(!one(&pod(json!({})), None).empty, "nobody asked it");
     let said = status("2030-01-01T00:59:00Z", false, &json!([]));
-    assert!(one(pod(json!({})), Some(said)).empty, "a Nexus asked");
+    assert!(one(&pod(json!({})), Some(said)).empty, "a Nexus asked");
     let mut broken = pod(json!({}));
     let waiting = json!({"waiting": {"reason": "ImagePullBackOff"}});
     let status = broken.status.as_mut().expect("there");
     let container = status.container_statuses.as_mut().expect("there").first_mut().expect("one");
     container.state = serde_json::from_value(waiting).expect("a state");
-    let broken = one(broken, None);
+    let broken = one(&broken, None);
     assert!(broken.empty && broken.crashed && !broken.running);
     let unready = |since: &str| {
         let ready = json!([{"type": "Ready", "status": "False", "lastTransitionTime": since}]);
-        one(pod(json!({"status": {"conditions": ready}})), None)
+        one(&pod(json!({"status": {"conditions": ready}})), None)
     };
     assert!(unready("2030-01-01T00:31:00Z").empty, "it has answered nobody for half an hour");
     assert!(!unready("2030-01-01T00:59:00Z").empty, "it may yet");
@@ -142,14 +143,14 @@ fn a_pod_that_cannot_start_makes_room_for_another_template() {
     };
     let homeless = json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]);
     let homeless = pod(json!({"status": {"conditions": homeless}}));
-    let stuck = |nexus: Pod| {
+    let stuck = |nexus: &Pod| {
         let deployment = Some(build::deployment(&cluster(), 3).manifest);
-        let live = Live { deployment, nexus: vec![nexus], ..Live::default() };
+        let live = Live { deployment, nexus: vec![PodLook::from(nexus)], ..Live::default() };
         observe(&cluster(), &live, now()).nexus.expect("there").stuck
     };
-    assert!(stuck(waiting("ImagePullBackOff")) && stuck(waiting("CrashLoopBackOff")));
-    assert!(stuck(homeless));
-    assert!(!stuck(waiting("ContainerCreating")) && !stuck(pod(json!({}))));
+    assert!(stuck(&waiting("ImagePullBackOff")) && stuck(&waiting("CrashLoopBackOff")));
+    assert!(stuck(&homeless));
+    assert!(!stuck(&waiting("ContainerCreating")) && !stuck(&pod(json!({}))));
 }
 
 #[test]
@@ -157,7 +158,8 @@ fn a_pod_is_lost_only_with_its_node_and_after_its_grace() {
     let going = |due: &str| pod(json!({"metadata": {"deletionTimestamp": due}}));
     let lost = |due: &str, nodes: &[&str]| {
         let lost_nodes = nodes.iter().map(|node| (*node).to_owned()).collect();
-        let live = Live { keepers: vec![going(due)], lost_nodes, ..Live::default() };
+        let keepers = vec![PodLook::from(&going(due))];
+        let live = Live { keepers, lost_nodes, ..Live::default() };
         observe(&cluster(), &live, now()).keeper_pods.remove(0).lost
     };
     assert!(lost("2030-01-01T00:58:00Z", &["a"]));

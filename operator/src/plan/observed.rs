@@ -226,6 +226,13 @@ pub enum JobLook {
     Done,
 }
 
+impl JobLook {
+    /// It runs, or is about to be tried again.
+    pub(crate) fn is_running(self) -> bool {
+        matches!(self, Self::Running(_))
+    }
+}
+
 impl Ring {
     /// Nobody needs another set than the current one.
     pub fn is_settled(&self) -> bool {

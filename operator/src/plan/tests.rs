@@ -56,7 +56,7 @@ fn nexus(node: &str) -> NexusPod {
 }
 
 /// All is as [`wish`] says.
-fn healthy() -> Observed {
+pub(crate) fn healthy() -> Observed {
     Observed {
         end: None,
         obstacle: None,

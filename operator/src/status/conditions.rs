@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::{Said, Seen, rolls, trouble, words};
 use crate::{
-    observe::ring::newest,
+    observe::{PodLook, Trouble, ring::newest},
     plan::{IdentityLook, Observed, Reach, RingLook, Step, Wait},
     validate::Invalid,
 };
@@ -40,7 +38,7 @@ pub(super) fn invalid(invalid: &Invalid) -> Vec<Said> {
 /// What is waited for, and which pod may be why.
 fn waiting(seen: &Seen<'_>, wait: &Wait) -> String {
     let live = seen.live;
-    let pods: &[Pod] = match wait {
+    let pods: &[PodLook] = match wait {
         Wait::Bootstrap if live.workers.is_empty() => &live.nexus,
         Wait::Migration | Wait::Bootstrap => &live.workers,
         Wait::Nexus(_) | Wait::Rollout | Wait::Unseal => &live.nexus,
@@ -51,7 +49,7 @@ fn waiting(seen: &Seen<'_>, wait: &Wait) -> String {
 }
 
 /// A sentence, and what is wrong with one of these pods.
-fn with(text: impl Into<String>, pods: &[Pod]) -> String {
+fn with(text: impl Into<String>, pods: &[PodLook]) -> String {
     let text = text.into();
     match trouble::of(pods) {
         Some(why) => format!("{text}; {why}"),
@@ -206,17 +204,10 @@ fn store(seen: &Seen<'_>) -> Said {
     }
 }
 
-/// What a pod's volumes wait for, in the kubelet's words.
+/// What a pod lacks, in the kubelet's words.
 fn missing(seen: &Seen<'_>) -> Option<String> {
-    let statuses = seen.live.nexus.iter().filter_map(|pod| pod.status.as_ref());
-    let mut waiting = statuses.filter_map(|status| {
-        let container = status.container_statuses.as_ref()?.first()?;
-        container.state.as_ref()?.waiting.clone()
-    });
-    waiting.find_map(|waiting| {
-        let broken = waiting.reason.as_deref() == Some("CreateContainerConfigError");
-        waiting.message.filter(|_| broken)
-    })
+    let mut pods = seen.live.workers.iter().chain(&seen.live.nexus);
+    pods.find(|pod| pod.trouble == Some(Trouble::Lacks))?.message.clone()
 }
 
 /// Whether recovery shards were given out; nothing is said while nobody can know.
