@@ -55,7 +55,8 @@ fmt: ## Format the code
 	@cargo fmt --all
 
 .PHONY: generate
-generate: setup ## Write the CRD and its reference page anew, after a change of their types
+generate: setup ## Write the CRD and its reference page anew, and Cargo.toml's version into all files
+	@cargo run --quiet --package xtask versions
 	@cargo run --quiet --locked --package spike-crds --bin crdgen
 
 .PHONY: doc

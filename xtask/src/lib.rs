@@ -1,8 +1,9 @@
-//! Checks of this workspace that no other tool makes: how long files and functions are, and which
-//! crate may depend on which. Refuses to be a build system.
+//! Checks of this workspace that no other tool makes: how long files and functions are, which crate may
+//! depend on which, and that every file says the same version. Refuses to be a build system.
 
 mod layers;
 mod sizes;
+mod versions;
 
 use std::fmt;
 
@@ -32,7 +33,13 @@ pub fn check() -> anyhow::Result<Vec<Finding>> {
         let folder = package.manifest_path.parent().context("a manifest lies in a folder")?;
         findings.extend(sizes::check(folder.as_std_path())?);
     }
+    findings.extend(versions::check(&workspace)?);
     Ok(findings)
+}
+
+/// Makes every file say the versions that Cargo.toml says.
+pub fn write_versions() -> anyhow::Result<()> {
+    versions::write(&metadata()?)
 }
 
 fn metadata() -> anyhow::Result<Metadata> {
@@ -45,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_workspace_keeps_its_ceilings_and_layers() {
+    fn the_workspace_keeps_its_ceilings_layers_and_versions() {
         assert_eq!(check().expect("readable"), []);
     }
 }
