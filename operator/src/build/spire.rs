@@ -6,7 +6,10 @@ use serde_json::json;
 use spike_crds::cluster::ClusterSpiffeIds;
 
 use super::{Kind, Object, object::said};
-use crate::cluster::{Cluster, Identity};
+use crate::{
+    cluster::{Cluster, Identity},
+    names::Part,
+};
 
 pub(super) fn all(cluster: &Cluster) -> Vec<Object> {
     let Identity::Spire { registration: ClusterSpiffeIds::Manage, class, federates_with, .. } =
@@ -30,11 +33,17 @@ pub(super) fn all(cluster: &Cluster) -> Vec<Object> {
         let federates = (!federates_with.is_empty()).then_some(federates_with);
         let namespace = &cluster.names.namespace;
         let account = cluster.names.people(role);
+        // SPIRE gets an entry for every pod that is selected: a part's own pods are known by labels,
+        // those of people are not.
+        let parts = [Part::Nexus, Part::Keeper, Part::Bootstrap];
+        let part = parts.into_iter().find(|part| part.to_string() == role);
+        let pods = part.map(|part| json!({"matchLabels": cluster.names.selector(part)}));
         let body = json!({"spec": said(json!({
             "className": class,
             "spiffeIDTemplate": id,
             "hint": role,
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+            "podSelector": pods,
             "workloadSelectorTemplates": [format!("k8s:ns:{namespace}"), format!("k8s:sa:{account}")],
             "federatesWith": federates,
         }))});
