@@ -12,6 +12,10 @@ const HIERARCHIES: &str = "/sys/fs/cgroup";
 /// Lies below each hierarchy; the runs below it.
 const PARENT: &str = "spike-kubernetes";
 
+/// The pods' share of the processors, where a process that is in no cgroup has 1024. By default all pods
+/// together would have as much as one compiler beside them.
+const SHARES: &str = "16384";
+
 /// Makes a node's cgroup in every hierarchy; its path from there.
 pub(crate) fn create(run: &str, node: &str) -> anyhow::Result<String> {
     let hierarchies = hierarchies()?;
@@ -25,6 +29,10 @@ pub(crate) fn create(run: &str, node: &str) -> anyhow::Result<String> {
             let child = at.join(name);
             fs::create_dir_all(&child).with_context(|| format!("create {}", child.display()))?;
             inherit(&at, &child)?;
+            let shares = child.join("cpu.shares");
+            if shares.exists() {
+                fs::write(shares, SHARES)?;
+            }
             at = child;
         }
     }
