@@ -38,6 +38,9 @@ pub enum NotARecipient {
     /// A key for a plugin.
     #[error("it needs an age plugin, and Nexus runs none: give an age public key, age1…")]
     Plugin,
+    /// A public key to which there is no secret one.
+    #[error("it is nobody's: no secret key has it as its public half")]
+    Nobody,
     /// A typing error, most likely.
     #[error("it is damaged: its checksum is wrong")]
     Damaged,
@@ -52,8 +55,23 @@ impl FromStr for Recipient {
     fn from_str(text: &str) -> Result<Self, NotARecipient> {
         let key = text.parse().map(Key::X25519).or_else(|_| text.parse().map(Key::Tag));
         let key = key.or_else(|_| text.parse().map(|key| Key::TagPq(Box::new(key))));
-        key.map(Self).map_err(|_| why_not(text))
+        let key = key.map_err(|_| why_not(text))?;
+        match &key {
+            Key::X25519(_) if !is_somebodys(text) => Err(NotARecipient::Nobody),
+            _ => Ok(Self(key)),
+        }
     }
+}
+
+/// False for an X25519 public key that no secret key has: a point of low order, which makes one
+/// secret of every exchange and the age library panic, or one written as no key is, for which age
+/// makes files that its owner can't open.
+fn is_somebodys(text: &str) -> bool {
+    let point = bech32::decode(text).ok().and_then(|(_, bytes)| <[u8; 32]>::try_from(bytes).ok());
+    point.is_some_and(|point| {
+        let is_low = x25519_dalek::x25519([1; 32], point) == [0; 32];
+        !is_low && point.last().is_some_and(|last| last >> 7 == 0)
+    })
 }
 
 fn why_not(text: &str) -> NotARecipient {

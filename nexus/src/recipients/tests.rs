@@ -67,6 +67,42 @@ fn what_is_no_public_key_is_named_and_never_repeated() {
     }
 }
 
+/// An X25519 public key as age writes one, whatever its bytes.
+fn of_point(point: [u8; 32]) -> String {
+    let age = bech32::Hrp::parse("age").expect("a prefix");
+    bech32::encode::<bech32::Bech32>(age, &point).expect("short")
+}
+
+fn point(digits: &str) -> [u8; 32] {
+    let mut point = [0; 32];
+    hex::decode_to_slice(digits, &mut point).expect("64 digits");
+    point
+}
+
+/// The age library panics when it encrypts to the first five, and makes a file of the last one that
+/// its owner can't open.
+#[test]
+fn a_public_key_that_is_nobodys_is_refused_before_anything_is_encrypted_to_it() {
+    let (_, public) = custodian();
+    let (_, own) = bech32::decode(&public).expect("age's own");
+    let own: [u8; 32] = own.try_into().expect("a point");
+    assert_eq!(of_point(own), public);
+    let low = [
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+        "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    ];
+    let mut twin = own;
+    twin[31] |= 0x80;
+    for nobodys in low.into_iter().map(point).chain([twin]) {
+        let text = of_point(nobodys);
+        assert!(text.parse::<x25519::Recipient>().is_ok(), "age takes {text}");
+        assert_eq!(text.parse::<Recipient>().expect_err(&text), NotARecipient::Nobody);
+    }
+}
+
 #[test]
 fn every_bad_entry_of_a_list_is_named_by_its_place() {
     let (one, two) = (custodian().1, custodian().1);
