@@ -137,6 +137,9 @@ pub struct KeyRing {
     pending: Option<SideSet>,
     previous: Option<SideSet>,
     escrow: Option<Escrow>,
+    /// No set of recovery shards is numbered up to this again: one of a history that the store has
+    /// lost may have been.
+    escrow_above: u32,
     keys: Vec<WrappedKey>,
     mac: [u8; 32],
 }
@@ -205,8 +208,8 @@ impl KeyRing {
     /// The same ring with a revision above its own and above `seen`: accepts a store that was rolled
     /// back on purpose.
     pub fn raised_above(&self, root: &RootKey, seen: Revision) -> Self {
-        let revision = self.revision.max(seen).next();
-        Self { revision, ..self.clone() }.signed(root)
+        let (revision, escrow_above) = (self.revision.max(seen).next(), self.escrows_until(seen));
+        Self { revision, escrow_above, ..self.clone() }.signed(root)
     }
 }
 

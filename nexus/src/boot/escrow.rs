@@ -170,7 +170,7 @@ fn plan(ring: &KeyRing, wanted: &Wanted) -> Result<Option<(Quorum, Vec<String>)>
     if last.is_some() && !wanted.new_set {
         return Ok(None);
     }
-    if last.is_some_and(|escrow| escrow.set == u32::MAX) {
+    if ring.next_escrow().is_none() {
         return Err(bad("no number is left for another set"));
     }
     let before = last.map(|escrow| &escrow.recipients).filter(|_| wanted.recipients.is_empty());

@@ -81,6 +81,7 @@ impl Claim {
             pending: None,
             previous: None,
             escrow: None,
+            escrow_above: 0,
             keys,
             mac: [0; 32],
         };

@@ -3,7 +3,7 @@
 //! They lie on a polynomial of their own, drawn from the root and the set's number: whoever has the
 //! root can make them again, and nobody else can. The ring keeps their digests, never a shard.
 
-use spike_core::{Quorum, ShardDigest};
+use spike_core::{Quorum, Revision, ShardDigest};
 
 use super::{KeyRing, Opened, Source, open::Sieve};
 use crate::{EscrowSplit, Refused, RootKey, SealError, Shard, WhyRefused, shamir::Points};
@@ -11,7 +11,7 @@ use crate::{EscrowSplit, Refused, RootKey, SealError, Shard, WhyRefused, shamir:
 /// The recovery shards given out last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Escrow {
-    /// Counts the sets, from 1; a number is never used again.
+    /// Rises with each set, from 1; a number is never used again, and some may be left out.
     pub set: u32,
     /// How the root is split.
     pub quorum: Quorum,
@@ -44,11 +44,26 @@ impl KeyRing {
     }
 
     fn escrow_of(&self, root: &RootKey, quorum: Quorum, recipients: Vec<String>) -> Escrow {
-        let set = self.escrow.as_ref().map_or(1, |escrow| escrow.set.saturating_add(1));
+        let set = self.next_escrow().unwrap_or(u32::MAX);
         let split = EscrowSplit { cluster: self.cluster, root_epoch: self.root_epoch, set, quorum };
         let digests =
             split.deal(root).iter().map(|s| split.digest(s.index(), s.expose())).collect();
         Escrow { set, quorum, digests, recipients }
+    }
+
+    /// The number of the next set of recovery shards; `None` if none is left.
+    pub fn next_escrow(&self) -> Option<u32> {
+        let last = self.escrow.as_ref().map_or(0, |escrow| escrow.set);
+        last.max(self.escrow_above).checked_add(1)
+    }
+
+    /// The highest number that a set may have had in a history that went as far as `seen`: each set
+    /// came with a revision of its own, and the first with the second.
+    ///
+    /// Nobody changes a ring four billion times: whoever has seen that is not followed, or there
+    /// would be no number left.
+    pub(super) fn escrows_until(&self, seen: Revision) -> u32 {
+        u32::try_from(seen.0).unwrap_or_default().max(self.escrow_above)
     }
 
     /// The recovery shards given out last: the same ones, as often as asked.

@@ -60,6 +60,8 @@ struct ActiveForm {
     set: SetForm,
     #[serde(skip_serializing_if = "Option::is_none")]
     escrow: Option<EscrowForm>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    escrow_above: u32,
     keys: Vec<KeyForm>,
     root_epoch: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -162,6 +164,7 @@ impl KeyRing {
         let active = ActiveForm {
             set: SetForm::from(&self.current),
             escrow: self.escrow.as_ref().map(EscrowForm::from),
+            escrow_above: self.escrow_above,
             keys: self.keys.iter().map(KeyForm::from).collect(),
             root_epoch: self.root_epoch,
             pending: self.pending.as_ref().map(SideForm::from),
@@ -215,6 +218,7 @@ impl TryFrom<Form> for RingDocument {
                     pending: active.pending.map(SideSet::try_from).transpose()?,
                     previous: active.previous.map(SideSet::try_from).transpose()?,
                     escrow: active.escrow.map(Escrow::try_from).transpose()?,
+                    escrow_above: active.escrow_above,
                     keys: keys(active.keys)?,
                     mac: active.mac.ok_or_else(|| malformed("no MAC"))?.0,
                 };
@@ -222,6 +226,12 @@ impl TryFrom<Form> for RingDocument {
             }
         }
     }
+}
+
+/// What is left out of a ring unless its store was rolled back once.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 fn positive(number: u32, name: &str) -> Result<u32, SealError> {

@@ -114,8 +114,8 @@ impl KeyRing {
         let split = Split { epoch, attempt: 1, ..self.current.split(self.cluster) };
         let current = ShardSet::of(split, self.current.generation, root);
         let previous = Some(SideSet { set: self.current.clone(), root: None });
-        let revision = self.revision.max(seen).next();
-        Ok(Self { revision, current, previous, pending: None, ..next }.signed(root))
+        let (revision, escrow_above) = (self.revision.max(seen).next(), self.escrows_until(seen));
+        Ok(Self { revision, current, previous, pending: None, escrow_above, ..next }.signed(root))
     }
 
     /// The same ring under the next revision, not signed yet.

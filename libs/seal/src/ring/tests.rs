@@ -201,3 +201,27 @@ fn an_accepted_rollback_lands_above_everything_seen() {
     let replayed = KeyRing { revision: ring.revision, ..raised };
     assert_eq!(replayed.open(&root).err(), Some(SealError::RingForged));
 }
+
+/// A custodian of a set that the store has lost must not find their shard in the next one.
+#[test]
+fn a_set_of_recovery_shards_that_the_store_has_lost_is_never_made_again() {
+    let root = RootKey::generate(&mut rng());
+    let first = active(&root).with_next_escrow(&root, quorum(3, 2), Vec::new());
+    let lost = first.with_next_escrow(&root, quorum(3, 2), Vec::new());
+    let shards = lost.deal_escrow(&root).expect("just made");
+    for accepted in [
+        first.raised_above(&root, lost.revision),
+        first.reissued_above(&root, lost.revision, 7).expect("its own root"),
+        active(&root).raised_above(&root, lost.revision),
+    ] {
+        let accepted = decoded(&accepted);
+        assert!(accepted.open(&root).is_ok());
+        assert_eq!(accepted.escrow.is_some(), accepted.escrow == first.escrow);
+        let next = accepted.with_next_escrow(&root, quorum(3, 2), Vec::new());
+        assert!(shards.iter().all(|shard| !next.is_escrow(shard)), "{:?}", next.escrow);
+        let after = next.with_next_escrow(&root, quorum(3, 2), Vec::new());
+        assert_eq!(next.next_escrow(), after.escrow.map(|escrow| escrow.set));
+    }
+    let incredible = first.raised_above(&root, Revision(1 << 62));
+    assert_eq!(incredible.next_escrow(), Some(2), "or there would be no number left");
+}
