@@ -13,9 +13,10 @@ mod rows;
 pub mod schema;
 mod writer;
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use async_trait::async_trait;
+use futures::FutureExt;
 use jiff::Timestamp;
 use spike_core::SecretPath;
 use spike_store::{
@@ -49,6 +50,10 @@ impl PostgresStore {
     /// Changes nothing: a schema that is missing or older than this program's is refused, and so is
     /// one that later programs have made their own ([`schema`]).
     pub async fn open(options: Options) -> Result<Self> {
+        contained(Self::find(options)).await
+    }
+
+    async fn find(options: Options) -> Result<Self> {
         let link = Link::open(options).await?;
         let mut lent = link.reader(Instant::now() + PATIENCE).await?;
         let status = timeout_at(lent.due(), schema::status(&mut lent)).await;
@@ -91,7 +96,8 @@ impl PostgresStore {
 #[async_trait]
 impl Secrets for PostgresStore {
     async fn read(&self, call: &Call, want: &[(SecretPath, Select)]) -> Result<Seen<Vec<Found>>> {
-        reader::found(&self.ask(call, || reader::read(want)).await?, want.len())
+        let rows = self.ask(call, || reader::read(want));
+        contained(Box::pin(async { reader::found(&rows.await?, want.len()) })).await
     }
 
     async fn commit(&self, call: &Call, batch: Batch) -> Result<Seen<Outcome>> {
@@ -100,14 +106,16 @@ impl Secrets for PostgresStore {
     }
 
     async fn list(&self, call: &Call, page: Page) -> Result<Seen<Listed>> {
-        reader::listed(&self.ask(call, || reader::list(&page)).await?, &page)
+        let rows = self.ask(call, || reader::list(&page));
+        contained(Box::pin(async { reader::listed(&rows.await?, &page) })).await
     }
 }
 
 #[async_trait]
 impl Documents for PostgresStore {
     async fn load(&self, call: &Call, kind: Kind, names: Names) -> Result<Seen<Vec<Document>>> {
-        reader::loaded(&self.ask(call, || reader::load(kind, &names)).await?)
+        let rows = self.ask(call, || reader::load(kind, &names));
+        contained(Box::pin(async { reader::loaded(&rows.await?) })).await
     }
 
     async fn change(
@@ -159,4 +167,12 @@ impl Manage for PostgresStore {
         self.writer.close().await;
         self.link.close().await;
     }
+}
+
+/// Does work that the driver may panic in: at answers that no server of PostgreSQL's gives, from one
+/// that was taken over or by a network that nothing protects. They stop nobody but who asked.
+async fn contained<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    // What it borrows is the link and the line, whose locks are never held across an answer.
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    done.unwrap_or_else(|_| Err(StoreError::busy("the server's answer made the driver panic")))
 }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::FutureExt;
 use spike_store::{Batch, Call, Outcome, Result, Seen, StoreError, decide::Verdict};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -12,7 +13,7 @@ use super::{
     line::{Group, Line, Ticket},
     present::Wanted,
 };
-use crate::link::Link;
+use crate::{contained, link::Link};
 
 /// How often a group is begun anew because others were in its way. Each time somebody got through,
 /// so this many in a row are a crowd, which is told to come back later.
@@ -21,14 +22,23 @@ const ATTEMPTS: u32 = 8;
 /// How long a lane without a connection leaves the work to those that have one.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves the line until it is closed and empty.
+/// Serves the line until it is closed and empty, whatever the driver does.
+///
+/// Who was being served when it panicked has no answer: it happened or it didn't.
 pub(super) async fn run(queue: Arc<Line>, link: Link, tally: Arc<Tally>) {
+    while let Err(error) = contained(serve(&queue, &link, &tally).map(Ok)).await {
+        tracing::error!("begins to write anew: {error}");
+        sleep(PAUSE).await;
+    }
+}
+
+async fn serve(queue: &Arc<Line>, link: &Link, tally: &Tally) {
     while let Some(deadline) = queue.work().await {
         // What can't be begun must not be claimed: whoever waits for it may still withdraw it.
         match link.ready(deadline).await {
             Ok(()) => {
                 let group = queue.next();
-                let lane = Lane { link: &link, tally: &tally, deadline: group.deadline(deadline) };
+                let lane = Lane { link, tally, deadline: group.deadline(deadline) };
                 lane.serve(group).await;
             }
             Err(StoreError::Unavailable { retryable: true, .. }) if queue.is_served() => {
