@@ -146,3 +146,19 @@ async fn a_wrong_file_changes_nothing_and_a_right_one_is_taken_up_after_it() {
     }
     assert_ne!(ask(&link, PROCESS).await.expect("answered"), process);
 }
+
+/// A pipe in the place of a file would hold up whoever needs a connection, once a second.
+#[tokio::test]
+async fn what_may_never_end_is_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = folder.path().join("long");
+    fs::write(&long, vec![b'x'; 2 << 20]).unwrap();
+    for (file, told) in [("/dev/zero".into(), "no regular file"), (long, "more than 1048576 bytes")]
+    {
+        let options = Options::parse("postgres://spike@localhost/spike").expect("right");
+        let read = options.password_file(file);
+        let read = timeout_at(soon(), Files::read(&read)).await.expect("an answer");
+        let error = read.err().expect("refused").to_string();
+        assert!(error.contains(told) && error.contains("PASSWORD_FILE"), "{error}");
+    }
+}
