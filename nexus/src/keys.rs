@@ -9,7 +9,7 @@ use std::{fmt, sync::Arc};
 
 use spike_core::Revision;
 use spike_seal::{KeyRing, RingDocument, RingKeys, RootKey, SealError};
-use spike_store::{Call, Store, StoreError};
+use spike_store::{Call, Epochs, Store, StoreError};
 use tokio::sync::{Mutex, watch};
 
 pub(crate) use ring::{RingRead, new_tag, ring_put};
@@ -185,6 +185,22 @@ impl Keys {
             std::cmp::Ordering::Less => Err(KeysError::RolledBack { seen, found: ring }),
             std::cmp::Ordering::Greater => self.read(ring, call).await,
         }
+    }
+
+    /// The epochs of the store now, and the keys of their ring or of a later one.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Keys::at`]. What is held is looked at before the store is asked: what others learn
+    /// meanwhile is newer, and no rollback.
+    pub(crate) async fn now(&self, call: &Call) -> Result<(Epochs, Arc<Unsealed>), KeysError> {
+        let seen = self.present()?.ring.revision();
+        let epochs = self.store.read(call, &[]).await?.epochs;
+        let found = epochs.ring;
+        if found < seen {
+            return Err(KeysError::RolledBack { seen, found });
+        }
+        Ok((epochs, self.read(found, call).await?))
     }
 
     async fn read(&self, wanted: Revision, call: &Call) -> Result<Arc<Unsealed>, KeysError> {

@@ -28,9 +28,7 @@ impl App {
         if !may_change(caller) {
             return self.told(Trail::new(caller, "keys"), Err(Error::Denied)).await;
         }
-        let call = self.unnamed(caller);
-        let seen = self.store.read(&call, &[]).await?;
-        Ok(self.keys.at(seen.epochs.ring, &call).await?)
+        Ok(self.keys.now(&self.unnamed(caller)).await?.1)
     }
 
     /// Makes a split the ring's target, unless it is that already.

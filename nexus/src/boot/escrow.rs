@@ -156,9 +156,7 @@ pub(super) async fn present(
     site: &Site,
     call: &Call,
 ) -> Result<(Epochs, Arc<Unsealed>), BootError> {
-    let seen = site.store.read(call, &[]).await.map_err(|error| unavailable(&error))?;
-    let unsealed = site.keys.at(seen.epochs.ring, call).await.map_err(sealed)?;
-    Ok((seen.epochs, unsealed))
+    site.keys.now(call).await.map_err(sealed)
 }
 
 /// How the next set is split and for whom; `None` if it is the last one that is wanted.

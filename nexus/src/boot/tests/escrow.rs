@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use age::x25519;
 use futures::join;
-use spike_core::ShareIndex;
+use spike_core::{Revision, ShareIndex};
 use spike_seal::{KeyRing, Shard};
 
 use super::{
@@ -17,9 +17,9 @@ use super::{
     },
     fakes::Process,
     reshare,
-    world::World,
+    world::{FOREVER, World},
 };
-use crate::recipients::Recipients;
+use crate::{keys::Unsealed, recipients::Recipients};
 
 /// Three people with keys of their own.
 pub(super) struct Custodians(Vec<x25519::Identity>);
@@ -142,6 +142,19 @@ async fn a_new_set_makes_the_old_shards_worthless_and_says_which_set_counts() {
     let refused = restores(&world, &mixed).await.expect_err("mixed").to_string();
     assert!(refused.contains("shard 2 is not of set 2"), "{refused}");
     restores(&world, &new[..2]).await.expect("the new set");
+}
+
+/// As another request of the same Nexus does that writes the ring at this moment.
+#[tokio::test]
+async fn a_ring_that_is_learnt_while_the_store_is_asked_is_no_rollback() {
+    let (world, process) = (World::bootstrapped(3, 2).await, Process::new(0, FOREVER));
+    let site = world.nexus_as(&process).await;
+    let held = site.keys.open().expect("open");
+    let next = held.ring.raised_above(&held.root, held.ring.revision());
+    let (next, keys) = (Unsealed::new(next, held.root.clone()).expect("ours"), site.keys.clone());
+    process.surprised_in(0, move || drop(keys.unseal(next)));
+    let (epochs, unsealed) = escrow::present(&site, &world.call()).await.expect("no rollback");
+    assert_eq!((epochs.ring, unsealed.ring.revision()), (Revision(2), Revision(3)));
 }
 
 #[tokio::test]
