@@ -44,7 +44,8 @@ pub(super) fn check(
 ///
 /// If the store is from before a re-share, the Keepers hold a set that it doesn't name, and none of
 /// the set that it names: the root is split anew then, in an epoch above theirs, and the next round
-/// gives them these shards.
+/// gives them these shards. If only a part of it was put back, its counters contradict its documents:
+/// they are counted anew, too.
 pub(super) async fn accept(
     site: &Site,
     call: &Call,
@@ -54,11 +55,13 @@ pub(super) async fn accept(
     let sights = look(&site.keepers).await;
     let (unsealed, seen) = believed(site, *ring, &sights).await?;
     let ahead = plan::ahead(&unsealed.ring, sights.iter().filter_map(|(_, s)| s.as_ref().ok()));
-    if check(unsealed.ring.revision(), epochs.generation, seen).is_ok() && ahead.is_none() {
+    let manifest = manifest(site, call, &unsealed, epochs).await?;
+    let (revision, generation) = (unsealed.ring.revision(), manifest.generation());
+    let is_whole = epochs == Epochs { ring: revision, generation };
+    if is_whole && check(revision, generation, seen).is_ok() && ahead.is_none() {
         let text = "the store is not older than anyone has seen: there is nothing to accept";
         return Err(BootError::BadRequest(text.to_owned()));
     }
-    let manifest = manifest(site, call, &unsealed, epochs).await?;
 
     let raised = raised(&unsealed, Revision(seen.ring), ahead)?;
     let next = manifest.raised_above(seen.policies, random);

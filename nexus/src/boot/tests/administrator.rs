@@ -8,8 +8,9 @@ use tokio::time::timeout;
 
 use super::{
     super::{
+        BootError,
         bootstrap::{self, Outcome},
-        inspect,
+        inspect, rollback,
         site::Site,
         start,
     },
@@ -88,4 +89,29 @@ async fn a_key_ring_that_an_administrator_touches_is_refused_with_its_own_error(
         assert!(inspect::documents(&running).await.is_ok(), "put back");
     }
     assert_eq!(found, EDITS);
+}
+
+/// One that nobody drew.
+const OTHER_TAG: &str = "tag = '\\x00112233445566778899aabbccddeeff'";
+
+/// Only some tables of a backup were put back: the counters aren't those of the documents.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_contradicts_itself_is_mended_by_accepting_it() {
+    let (world, database) = (World::new(3, 2), Database::new().await);
+    let random = &mut StdRng::seed_from_u64(1);
+    let made = bootstrap::run(&process(&world, &database), random).await;
+    assert_eq!(made, Ok(Outcome::Made));
+    let running = process(&world, &database);
+    timeout(START, start::until_open(&running)).await.expect("it opens");
+    database.keep().await;
+    for edit in ["ring = ring + 1", "ring = ring - 1", "counter = counter + 1", OTHER_TAG] {
+        database.edit(&format!("UPDATE spike.epochs SET {edit}")).await;
+        assert!(inspect::documents(&running).await.is_err(), "{edit}");
+        let accepted = rollback::accept(&running, &world.call(), random).await;
+        accepted.unwrap_or_else(|error| panic!("{edit}: {error}"));
+        assert!(inspect::documents(&running).await.is_ok(), "{edit}");
+        assert_eq!(started(&world, &database).await, "opened", "{edit}");
+    }
+    let again = rollback::accept(&running, &world.call(), random).await;
+    assert!(matches!(again, Err(BootError::BadRequest(_))), "{again:?}");
 }
