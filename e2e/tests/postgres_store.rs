@@ -81,8 +81,20 @@ async fn a_nexus_waits_for_its_schema_and_says_how_it_is_made() {
     assert!(denied.contains("42501") && denied.contains("owner"), "{denied}");
     told(&schema(&server, "spike_owner", &["expand", "--check-config"]), true);
     assert!(told(&schema(&server, "spike_owner", &["status"]), true).contains("no schema"));
+    told(&schema(&server, "spike_owner", &["expand"]), true);
+    let lonely = told(&schema(&server, "spike_owner", &["status"]), true);
+    assert!(lonely.contains("No role may serve but the owner; next:"), "{lonely}");
+    let barred = told(&schema(&server, "spike_nexus", &["status"]), false);
+    assert!(barred.contains("42501") && barred.contains("expand --grant"), "{barred}");
+    until("it waits for its rights", async || cluster.nexus.log().contains("42501")).await;
+    // Who may only look, may not serve.
+    let auditor = "CREATE ROLE auditor; GRANT USAGE ON SCHEMA spike TO auditor; \
+                   GRANT SELECT ON ALL TABLES IN SCHEMA spike TO auditor";
+    server.execute(auditor).await.expect("a role");
     let expanded = schema(&server, "spike_owner", &["expand", "--grant", "spike_nexus"]);
-    assert!(told(&expanded, true).contains("The schema is 1"));
+    let expanded = told(&expanded, true);
+    assert!(expanded.contains("The schema is 1"), "{expanded}");
+    assert!(expanded.contains("Beside the owner, spike_nexus may serve"), "{expanded}");
     cluster.nexus.ready().await.expect("ready, without a restart");
     // Twice is once.
     let again = schema(&server, "spike_owner", &["expand", "--grant", "spike_nexus"]);

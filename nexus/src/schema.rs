@@ -6,7 +6,7 @@
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use spike_store_postgres::{
-    Options, connect,
+    PgConnection, connect,
     schema::{self, Status},
 };
 
@@ -43,20 +43,21 @@ pub(crate) async fn run(command: SchemaCommand, place: Place) -> anyhow::Result<
     let Place::Postgres(options) = place else {
         bail!("the {} store brings its schema up to date by itself", place.kind());
     };
-    let status = change(command, &options).await?;
-    announce(status);
+    let mut connection = connect(&options).await.context("no store")?;
+    let status = change(command, &mut connection).await?;
+    let servers = schema::servers(&mut connection).await.context("it isn't known who may serve")?;
+    announce(status, &servers);
     Ok(())
 }
 
-async fn change(command: SchemaCommand, options: &Options) -> anyhow::Result<Status> {
-    let mut connection = connect(options).await.context("no store")?;
+async fn change(command: SchemaCommand, connection: &mut PgConnection) -> anyhow::Result<Status> {
     let done = match command {
-        SchemaCommand::Status => schema::status(&mut connection).await,
-        SchemaCommand::Contract => schema::contract(&mut connection).await,
+        SchemaCommand::Status => schema::status(connection).await,
+        SchemaCommand::Contract => schema::contract(connection).await,
         SchemaCommand::Expand { grant } => {
-            let status = schema::expand(&mut connection).await.context("not expanded")?;
+            let status = schema::expand(connection).await.context("not expanded")?;
             if let Some(role) = grant {
-                let granted = schema::grant(&mut connection, &role).await;
+                let granted = schema::grant(connection, &role).await;
                 granted.with_context(|| format!("expanded, but nothing granted to {role}"))?;
             }
             Ok(status)
@@ -66,26 +67,35 @@ async fn change(command: SchemaCommand, options: &Options) -> anyhow::Result<Sta
 }
 
 #[expect(clippy::print_stdout, reason = "the answer to a question")]
-fn announce(status: Status) {
-    println!("{}", described(status));
+fn announce(status: Status, servers: &[String]) {
+    println!("{}", described(status, servers));
 }
 
-fn described(status: Status) -> String {
+fn described(status: Status, servers: &[String]) -> String {
     let Status { present, min_reader, wanted } = status;
     let next = if status.can_expand() {
-        "; next: nexus store schema expand"
+        "; next: nexus store schema expand --grant ROLE, for the role that Nexus serves as"
     } else if status.can_contract() {
         "; once every Nexus is of this version: nexus store schema contract"
     } else {
         ""
     };
     if present == 0 {
-        format!("There is no schema, this version needs {wanted}{next}")
-    } else {
-        format!(
-            "The schema is {present}, understood by versions from {min_reader} on; this version \
-             needs {wanted}{next}"
-        )
+        return format!("There is no schema, this version needs {wanted}{next}");
+    }
+    format!(
+        "The schema is {present}, understood by versions from {min_reader} on; this version needs \
+         {wanted}{next}\n{}",
+        served(servers)
+    )
+}
+
+fn served(servers: &[String]) -> String {
+    match servers {
+        [] => "No role may serve but the owner; next: nexus store schema expand --grant ROLE, for the \
+               role that Nexus serves as"
+            .to_owned(),
+        roles => format!("Beside the owner, {} may serve", roles.join(", ")),
     }
 }
 
@@ -93,27 +103,31 @@ fn described(status: Status) -> String {
 mod tests {
     use super::*;
 
+    const EXPAND: &str = "nexus store schema expand --grant ROLE, for the role that Nexus serves as";
+
     #[test]
     fn each_state_says_what_comes_next() {
-        for (present, min_reader, wanted, told) in [
-            (0, 0, 1, "There is no schema, this version needs 1; next: nexus store schema expand"),
-            (1, 1, 1, "The schema is 1, understood by versions from 1 on; this version needs 1"),
-            (
-                1,
-                1,
-                2,
-                "The schema is 1, understood by versions from 1 on; this version needs 2; next: \
-                 nexus store schema expand",
-            ),
-            (
-                2,
-                1,
-                2,
-                "The schema is 2, understood by versions from 1 on; this version needs 2; once \
-                 every Nexus is of this version: nexus store schema contract",
-            ),
+        let contract = "once every Nexus is of this version: nexus store schema contract";
+        for (present, wanted, next) in [
+            (1, 1, String::new()),
+            (1, 2, format!("; next: {EXPAND}")),
+            (2, 2, format!("; {contract}")),
         ] {
-            assert_eq!(described(Status { present, min_reader, wanted }), told);
+            let told = format!(
+                "The schema is {present}, understood by versions from 1 on; this version needs \
+                 {wanted}{next}\nBeside the owner, a, b may serve"
+            );
+            let status = Status { present, min_reader: 1, wanted };
+            assert_eq!(described(status, &["a".to_owned(), "b".to_owned()]), told);
         }
+        let none = Status { present: 0, min_reader: 0, wanted: 1 };
+        let told = format!("There is no schema, this version needs 1; next: {EXPAND}");
+        assert_eq!(described(none, &[]), told);
+    }
+
+    #[test]
+    fn a_schema_that_only_its_owner_may_use_says_how_another_role_may() {
+        let told = described(Status { present: 1, min_reader: 1, wanted: 1 }, &[]);
+        assert!(told.ends_with(&format!("\nNo role may serve but the owner; next: {EXPAND}")));
     }
 }

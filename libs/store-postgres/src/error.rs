@@ -157,9 +157,9 @@ impl Class {
     /// True if the same call may work later though nobody read this.
     ///
     /// Most of these wait for a person. A password may just have been rotated on one side only, a
-    /// schema may be on its way: whoever waits for it goes on waiting.
+    /// schema or its grants may be on their way: whoever waits for it goes on waiting.
     const fn mends_itself(self) -> bool {
-        !matches!(self, Self::Corrupt | Self::Other | Self::NoPermission)
+        !matches!(self, Self::Corrupt | Self::Other)
     }
 
     /// Problem and remedy, for our log. What the server said goes along only where nothing better

@@ -28,6 +28,8 @@ use sqlx::postgres::PgRow;
 use tokio::time::{Instant, timeout_at};
 
 pub use self::link::{InvalidUrl, Options, PoolState, connect};
+/// What [`connect`] opens and [`schema`] works on.
+pub use sqlx::PgConnection;
 use self::{
     link::Link,
     reader::Query,

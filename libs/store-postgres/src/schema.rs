@@ -52,6 +52,19 @@ SELECT to_regclass('spike.epochs') IS NOT NULL AS ours,
 
 const PRESENT: &str = "SELECT owner, schema, min_reader FROM spike.epochs WHERE one = 1";
 
+/// By rights on all tables: one that a later step added is not the earlier grant's.
+const SERVERS: &str = "
+WITH tables AS (SELECT c.oid, c.relowner, c.relacl
+                FROM pg_catalog.pg_class c
+                WHERE c.relnamespace = to_regnamespace('spike') AND c.relkind = 'r')
+SELECT r.rolname::text FROM pg_catalog.pg_roles r
+WHERE r.oid IN (SELECT a.grantee FROM tables t, aclexplode(t.relacl) a WHERE a.grantee <> t.relowner)
+  AND has_schema_privilege(r.oid, to_regnamespace('spike')::oid, 'USAGE')
+  AND NOT EXISTS (SELECT FROM tables t
+                  WHERE NOT (has_table_privilege(r.oid, t.oid, 'SELECT')
+                             AND has_table_privilege(r.oid, t.oid, 'UPDATE')))
+ORDER BY 1";
+
 /// How far a database is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
@@ -141,6 +154,12 @@ pub async fn grant(connection: &mut PgConnection, role: &str) -> Result<()> {
     let grants = GRANTS.replace(":role", &quoted);
     sqlx::raw_sql(AssertSqlSafe(grants)).execute(connection).await.map_err(failed)?;
     Ok(())
+}
+
+/// The roles that may serve, besides the owner and superusers: those that somebody let read and
+/// change rows of each of our tables. None without a schema.
+pub async fn servers(connection: &mut PgConnection) -> Result<Vec<String>> {
+    sqlx::query_scalar(SERVERS).fetch_all(connection).await.map_err(failed)
 }
 
 /// Refuses what was contracted beyond our understanding.

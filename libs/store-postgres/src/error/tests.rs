@@ -56,7 +56,7 @@ const STATES: [(&str, Class, bool, bool); 24] = [
     ("42P01", Class::NoSchema, true, true),
     ("42883", Class::NoSchema, true, true),
     ("3F000", Class::NoSchema, true, true),
-    ("42501", Class::NoPermission, false, true),
+    ("42501", Class::NoPermission, true, true),
     ("40001", Class::Race, true, true),
     ("40P01", Class::Race, true, true),
     ("55P03", Class::Race, true, true),
