@@ -3,7 +3,7 @@
 //! It runs as the owner of the tables, which no serving Nexus is, and needs nothing but the store:
 //! no identity, no Keepers.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::Subcommand;
 use spike_store_postgres::{
     PgConnection, connect,
@@ -55,6 +55,9 @@ async fn change(command: SchemaCommand, connection: &mut PgConnection) -> anyhow
         SchemaCommand::Status => schema::status(connection).await,
         SchemaCommand::Contract => schema::contract(connection).await,
         SchemaCommand::Expand { grant } => {
+            if let Some(role) = &grant {
+                needs_role(connection, role).await?;
+            }
             let status = schema::expand(connection).await.context("not expanded")?;
             if let Some(role) = grant {
                 let granted = schema::grant(connection, &role).await;
@@ -64,6 +67,16 @@ async fn change(command: SchemaCommand, connection: &mut PgConnection) -> anyhow
         }
     };
     done.context("the schema is as it was")
+}
+
+/// Before anything is changed: a name that is wrong is most likely not the only thing.
+async fn needs_role(connection: &mut PgConnection, role: &str) -> anyhow::Result<()> {
+    ensure!(
+        schema::has_role(connection, role).await.context("nothing was changed")?,
+        "the server has no role {role:?}, and nothing was changed: make the role first \
+         (config/postgres/roles.sql shows how), or correct --grant"
+    );
+    Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "the answer to a question")]
@@ -103,7 +116,8 @@ fn served(servers: &[String]) -> String {
 mod tests {
     use super::*;
 
-    const EXPAND: &str = "nexus store schema expand --grant ROLE, for the role that Nexus serves as";
+    const EXPAND: &str =
+        "nexus store schema expand --grant ROLE, for the role that Nexus serves as";
 
     #[test]
     fn each_state_says_what_comes_next() {

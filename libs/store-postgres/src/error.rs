@@ -1,6 +1,6 @@
 //! What PostgreSQL's failures mean to a caller, and what a person can do about each.
 
-use std::{error::Error as StdError, io, sync::Arc};
+use std::{borrow::Cow, error::Error as StdError, io, iter, sync::Arc};
 
 use spike_store::StoreError;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
@@ -10,10 +10,21 @@ pub(crate) fn failed(error: sqlx::Error) -> StoreError {
     match Class::of(&error) {
         Class::Corrupt => StoreError::Corrupt(error.to_string()),
         class => StoreError::Unavailable {
+            class: class.told(&error),
             reason: class.explain(&error),
             retryable: class.mends_itself(),
-            source: Some(Arc::new(error)),
+            cause: Some(Arc::new(error)),
         },
+    }
+}
+
+/// Of an attempt to come in, with a password or without one.
+pub(crate) fn not_let_in(error: sqlx::Error, has_password: bool) -> StoreError {
+    match Class::of(&error) {
+        Class::Password if !has_password => StoreError::busy(
+            "the server wants a password and none was given: set SPIKE_NEXUS_STORE_PASSWORD_FILE",
+        ),
+        _ => failed(error),
     }
 }
 
@@ -162,6 +173,17 @@ impl Class {
         !matches!(self, Self::Corrupt | Self::Other)
     }
 
+    /// Problem and remedy without a word of the server's, which may repeat a statement.
+    fn told(self, error: &sqlx::Error) -> Cow<'static, str> {
+        match (postgres(error), self) {
+            (Some(said), Self::Other) => {
+                format!("the server failed (SQLSTATE {})", said.code()).into()
+            }
+            (Some(said), _) => format!("{} (SQLSTATE {})", self.text(), said.code()).into(),
+            (None, _) => self.text().into(),
+        }
+    }
+
     /// Problem and remedy, for our log. What the server said goes along only where nothing better
     /// is known.
     fn explain(self, error: &sqlx::Error) -> String {
@@ -172,10 +194,8 @@ impl Class {
                 format!("{text} ({}, SQLSTATE {})", said.message(), said.code())
             }
             (Some(said), _) => format!("{text} (SQLSTATE {})", said.code()),
-            (None, Self::Other | Self::Handshake | Self::Lost | Self::NoHost) => {
-                format!("{text} ({error})")
-            }
-            (None, _) => text.to_owned(),
+            (None, Self::Refused) => text.to_owned(),
+            (None, _) => format!("{text} ({})", innermost(error)),
         }
     }
 
@@ -245,6 +265,13 @@ impl Class {
 fn ends_session(said: &PgDatabaseError) -> bool {
     let is_error = said.severity() == PgSeverity::Error;
     !is_error && ["53", "57", "58"].iter().any(|class| said.code().starts_with(class))
+}
+
+/// What is at the bottom of it: the driver puts sentences around.
+fn innermost(error: &sqlx::Error) -> String {
+    let error: &(dyn StdError + 'static) = error;
+    let causes = iter::successors(Some(error), |&error| error.source());
+    causes.last().map_or_else(String::new, ToString::to_string)
 }
 
 fn postgres(error: &sqlx::Error) -> Option<&PgDatabaseError> {

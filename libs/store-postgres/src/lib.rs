@@ -28,13 +28,13 @@ use sqlx::postgres::PgRow;
 use tokio::time::{Instant, timeout_at};
 
 pub use self::link::{InvalidUrl, Options, PoolState, connect};
-/// What [`connect`] opens and [`schema`] works on.
-pub use sqlx::PgConnection;
 use self::{
     link::Link,
     reader::Query,
     writer::{Job, SWEEP_STEP, Writer},
 };
+/// What [`connect`] opens and [`schema`] works on.
+pub use sqlx::PgConnection;
 
 /// How long opening a store may take, and how long [`Manage::health`] waits for a write.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -78,7 +78,7 @@ impl PostgresStore {
     async fn ask(&self, call: &Call, query: impl Fn() -> Query) -> Result<Vec<PgRow>> {
         rules::on_time(call)?;
         match self.ask_once(call, query()).await {
-            Err(StoreError::Unavailable { retryable: true, source: Some(error), .. })
+            Err(StoreError::Unavailable { retryable: true, cause: Some(error), .. })
                 if Instant::now() < call.deadline =>
             {
                 tracing::debug!("reads again: {error}");

@@ -28,7 +28,7 @@ use std::{
     time::Duration,
 };
 
-use spike_store::{Result, StoreError};
+use spike_store::{Result, StoreError, closed};
 use sqlx::{Connection, PgConnection};
 use tokio::{
     sync::{Mutex as Turn, Notify, OwnedSemaphorePermit, Semaphore},
@@ -110,9 +110,6 @@ pub struct PoolState {
 impl Link {
     /// Finds the primary once, and begins.
     pub(crate) async fn open(options: Options) -> Result<Self> {
-        if let Some(weakness) = options.weakness() {
-            tracing::warn!("the store's connections are weakly protected: {weakness}");
-        }
         let writers = writers(&options);
         let readers = options.connections - writers;
         let (idle, look) = (Vec::new(), Instant::now());
@@ -331,8 +328,4 @@ impl Drop for Counted {
 /// A group of writes pays for itself: they need fewer connections than reads.
 fn writers(options: &Options) -> u32 {
     (options.connections / 3).max(1)
-}
-
-fn closed() -> StoreError {
-    StoreError::Unavailable { reason: "the store is closed".into(), retryable: false, source: None }
 }

@@ -145,6 +145,13 @@ pub async fn contract(connection: &mut PgConnection) -> Result<Status> {
     change(connection, &STEPS, Half::Contract).await
 }
 
+/// True if the server has a role of this name.
+pub async fn has_role(connection: &mut PgConnection, role: &str) -> Result<bool> {
+    let asked =
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1)");
+    asked.bind(role.to_owned()).fetch_one(connection).await.map_err(failed)
+}
+
 /// Lets a role do what serving requests takes: read and write rows, and alter nothing.
 ///
 /// To be repeated after each [`expand`], which may have added tables.

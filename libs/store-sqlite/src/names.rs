@@ -69,24 +69,29 @@ impl FileNames {
 fn check(path: &Path, opened: Inode) -> Result<()> {
     match Inode::of(path) {
         Ok(found) if found == opened => Ok(()),
-        Ok(_) => Err(refused(format!(
-            "{} was replaced while it was open: nothing is written or read until the file that \
-             was opened is back under its name, or until a restart, which opens what is there then",
-            path.display()
-        ))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(refused(format!(
-            "{} was removed while it was open: nothing is written or read until the file that was \
+        Ok(_) => Err(refused(
+            path,
+            "was replaced while it was open: nothing is written or read until the file that was \
+             opened is back under its name, or until a restart, which opens what is there then",
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(refused(
+            path,
+            "was removed while it was open: nothing is written or read until the file that was \
              removed is back under its name, or until a restart on a restored backup",
-            path.display()
-        ))),
+        )),
         Err(error) => Err(unknown(path, &error)),
     }
 }
 
 fn unknown(path: &Path, error: &io::Error) -> StoreError {
-    refused(format!("{} cannot be looked at ({error})", path.display()))
+    refused(path, &format!("cannot be looked at ({error})"))
 }
 
-fn refused(reason: String) -> StoreError {
-    StoreError::Unavailable { reason, retryable: false, source: None }
+fn refused(path: &Path, why: &str) -> StoreError {
+    StoreError::Unavailable {
+        class: format!("its file {why}").into(),
+        reason: format!("{} {why}", path.display()),
+        retryable: false,
+        cause: None,
+    }
 }

@@ -46,7 +46,9 @@ impl Claim {
 
 /// Nothing happened, nor will it.
 pub fn closed() -> StoreError {
-    StoreError::Unavailable { reason: "the store is closed".into(), retryable: false, source: None }
+    let class = "the store is closed";
+    let (reason, class) = (class.to_owned(), class.into());
+    StoreError::Unavailable { class, reason, retryable: false, cause: None }
 }
 
 #[cfg(test)]

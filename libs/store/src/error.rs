@@ -1,6 +1,6 @@
 //! What can go wrong, by whose fault it is.
 
-use std::{error::Error, sync::Arc};
+use std::{borrow::Cow, error::Error, fmt, sync::Arc};
 
 use spike_core::{Revision, SecretPath};
 
@@ -47,13 +47,15 @@ pub enum StoreError {
     /// The store can't be reached or can't take it now; nothing happened.
     #[error("the store is unavailable: {reason}")]
     Unavailable {
-        /// For our log: names no credential.
+        /// What kind of failure it is, for people who see no log: names no host, no user, nothing
+        /// that was asked.
+        class: Cow<'static, str>,
+        /// The same for our log, which may say where: names no credential.
         reason: String,
         /// True if the same call may work later without anyone doing anything.
         retryable: bool,
-        /// What the driver said.
-        #[source]
-        source: Option<Cause>,
+        /// What the driver said. The reason repeats what helps of it, so it is no error's source.
+        cause: Option<Cause>,
     },
     /// The answer was lost: it happened or it didn't. Ask again with the same key.
     #[error("the store did not say whether it happened")]
@@ -82,12 +84,56 @@ pub enum StoreError {
 
 impl StoreError {
     /// Nothing happened, and the same call may work later.
-    pub fn busy(reason: impl Into<String>) -> Self {
-        Self::Unavailable { reason: reason.into(), retryable: true, source: None }
+    pub fn busy(class: impl Into<Cow<'static, str>>) -> Self {
+        let class = class.into();
+        let reason = class.clone().into_owned();
+        Self::Unavailable { class, reason, retryable: true, cause: None }
+    }
+
+    /// Says where it happened, to our log alone.
+    #[must_use]
+    pub fn at(self, place: &impl fmt::Display) -> Self {
+        match self {
+            Self::Unavailable { class, reason, retryable, cause } => {
+                let reason = format!("{place}: {reason}");
+                Self::Unavailable { class, reason, retryable, cause }
+            }
+            Self::Unusable(reason) => Self::Unusable(format!("{place}: {reason}")),
+            other => other,
+        }
+    }
+
+    /// What kind of failure it is, for people who see no log.
+    pub fn class(&self) -> Cow<'static, str> {
+        match self {
+            Self::Unavailable { class, .. } => class.clone(),
+            Self::Unusable(_) => "it can't be used as a store: the log says why".into(),
+            Self::Corrupt(_) => "it returned something impossible: the log says what".into(),
+            other => other.to_string().into(),
+        }
     }
 
     /// The caller's deadline passed before anything happened.
     pub fn late() -> Self {
         Self::busy("the deadline of the call passed")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_it_happened_is_for_the_log_alone() {
+        let error = StoreError::busy("nothing listens there").at(&"db.internal:5432");
+        assert!(error.to_string().ends_with(": db.internal:5432: nothing listens there"));
+        assert_eq!(error.class(), "nothing listens there");
+        for error in [
+            StoreError::Unusable("a pooler answers".to_owned()).at(&"db.internal:5432"),
+            StoreError::Corrupt("db.internal".to_owned()),
+        ] {
+            assert!(error.to_string().contains("db.internal"), "{error}");
+            assert!(!error.class().contains("db.internal"), "{error}");
+        }
     }
 }

@@ -21,6 +21,7 @@ pub mod secrets;
 use async_trait::async_trait;
 
 pub use call::{Call, CallerHash, Epochs, Generation, Seen, TraceId};
+pub use claim::closed;
 pub use document::{Document, DocumentDrop, DocumentPut, Kind, Names};
 pub use error::{Cause, Result, StoreError};
 pub use secrets::{

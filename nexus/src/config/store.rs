@@ -76,7 +76,8 @@ fn of_url(env: &mut Env, url: &str, backend: Option<Backend>) -> (Mode, Place) {
             let remedy = match error {
                 InvalidPlace::Unknown => EXAMPLES,
                 InvalidPlace::Postgres(_) => {
-                    "Use postgres://user[:password]@host[:port][,host…]/database"
+                    "Use postgres://user[:password]@host[:port][,host…]/database\
+                     [?sslmode=verify-full&connections=12]"
                 }
             };
             env.refuse(URL, error, remedy);

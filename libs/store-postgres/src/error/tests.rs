@@ -77,10 +77,11 @@ async fn each_sqlstate_has_its_class_and_says_so() {
         assert_eq!(Class::of(&error), class, "{code}");
         assert_eq!(is_survived(&error), goes_on, "{code}");
         match commit_failed(error) {
-            StoreError::Unavailable { reason, retryable, source } => {
+            StoreError::Unavailable { class, reason, retryable, cause } => {
                 assert_eq!(retryable, waits, "{code}");
-                assert!(reason.contains(code), "{reason}");
-                assert!(source.is_some());
+                assert!(reason.contains(code) && class.contains(code), "{reason}: {class}");
+                assert!(!class.contains("hunter2"), "{class}");
+                assert!(cause.is_some());
             }
             StoreError::Corrupt(text) => assert_eq!(class, Class::Corrupt, "{text}"),
             other => panic!("{code}: {other}"),
@@ -129,8 +130,9 @@ async fn a_session_that_the_server_ended_may_be_had_again() {
 }
 
 async fn raised(connection: &mut PgConnection, code: &str) -> sqlx::Error {
-    let raise =
-        format!("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}', MESSAGE = 'm'; END $$");
+    let raise = format!(
+        "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}', MESSAGE = 'hunter2'; END $$"
+    );
     let raised = sqlx::raw_sql(AssertSqlSafe(raise));
     raised.execute(connection).await.expect_err(code)
 }

@@ -22,6 +22,8 @@ pub(super) struct Files {
 pub(super) enum Unreadable {
     #[error("SPIKE_NEXUS_STORE_PASSWORD_FILE can't be read: {0}")]
     Password(#[source] io::Error),
+    #[error("SPIKE_NEXUS_STORE_PASSWORD_FILE is empty: write the role's password into it")]
+    NoPassword,
     #[error("SPIKE_NEXUS_STORE_CA_FILE can't be read: {0}")]
     Authorities(#[source] io::Error),
     #[error("SPIKE_NEXUS_STORE_CA_FILE holds no PEM certificate: write the authority's into it")]
@@ -32,7 +34,10 @@ impl Files {
     /// Reads them. A password's last line break is dropped.
     pub(super) async fn read(options: &Options) -> Result<Self, Unreadable> {
         let password = match &options.password_file {
-            Some(file) => Some(password(file).await.map_err(Unreadable::Password)?),
+            Some(file) => match password(file).await.map_err(Unreadable::Password)? {
+                empty if empty.is_empty() => return Err(Unreadable::NoPassword),
+                password => Some(password),
+            },
             None => options.password.clone(),
         };
         let authorities = match &options.ca_file {

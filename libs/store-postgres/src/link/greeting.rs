@@ -144,8 +144,8 @@ impl Unfit {
         matches!(self, Self::Pooler | Self::Old | Self::Encoding)
     }
 
-    pub(super) fn error(self, host: &Host) -> StoreError {
-        let text = format!("{host}: {self}");
+    pub(super) fn error(self) -> StoreError {
+        let text = self.to_string();
         if self.is_final() { StoreError::Unusable(text) } else { StoreError::busy(text) }
     }
 }

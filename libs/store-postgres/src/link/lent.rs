@@ -77,10 +77,12 @@ impl Lent {
             }
             Err(late) => {
                 self.silent();
+                let class = "the store didn't answer in time";
                 Err(StoreError::Unavailable {
-                    reason: "the store didn't answer in time".to_owned(),
+                    class: class.into(),
+                    reason: class.to_owned(),
                     retryable: true,
-                    source: Some(Arc::new(late)),
+                    cause: Some(Arc::new(late)),
                 })
             }
         }

@@ -72,7 +72,7 @@ pub enum InvalidUrl {
     #[error("a % that isn't followed by the two hex digits of a character")]
     Encoding,
     /// A parameter that means nothing here.
-    #[error("the parameter {0:?} is not one of sslmode, connections")]
+    #[error("the parameter {0:?} is not one of sslmode, connections{hint}", hint = hint(.0))]
     Parameter(String),
     /// A mode that protects against nobody in particular.
     #[error(
@@ -262,6 +262,24 @@ fn shown(name: &str) -> String {
     if plain { name.to_owned() } else { "…".to_owned() }
 }
 
+/// What other programs call what is said otherwise here.
+fn hint(name: &str) -> &'static str {
+    match name {
+        "ssl" | "tls" | "sslnegotiation" | "ssl-mode" | "ssl_mode" | "requiressl" => {
+            "; did you mean sslmode?"
+        }
+        "connection" | "max_connections" | "max-connections" | "maxconnections" | "pool_size"
+        | "pool_max_conns" | "max_conns" | "connection_limit" => "; did you mean connections?",
+        "sslrootcert" | "sslca" | "ssl-ca" | "ssl_ca" => {
+            ": the authority's certificate is in SPIKE_NEXUS_STORE_CA_FILE"
+        }
+        "password" | "passfile" => ": the password is in SPIKE_NEXUS_STORE_PASSWORD_FILE",
+        "user" | "host" | "hostaddr" | "port" | "dbname" => ": it stands before the ?",
+        "target_session_attrs" => ": the host that takes writes is found without it",
+        _ => "",
+    }
+}
+
 /// Percent-decoded (RFC 3986 §2.1).
 fn decoded(text: &str) -> Result<String, InvalidUrl> {
     let mut pieces = text.split('%');
@@ -336,6 +354,20 @@ mod tests {
             ("postgres://u@h/d?connections=many", InvalidUrl::Connections),
         ] {
             assert_eq!(refused(url), why, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_of_another_program_leads_to_ours() {
+        for (parameter, leads) in [
+            ("ssl=true", "did you mean sslmode?"),
+            ("pool_size=3", "did you mean connections?"),
+            ("sslrootcert=/ca.pem", "SPIKE_NEXUS_STORE_CA_FILE"),
+            ("password=hunter2", "SPIKE_NEXUS_STORE_PASSWORD_FILE"),
+            ("host=db", "before the ?"),
+        ] {
+            let told = refused(&format!("postgres://u@h/d?{parameter}")).to_string();
+            assert!(told.contains(leads) && !told.contains("hunter2"), "{told}");
         }
     }
 

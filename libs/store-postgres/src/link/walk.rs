@@ -13,7 +13,7 @@ use super::{
     greeting::{self, Greeting},
     options::{Host, Options},
 };
-use crate::error::{failed, is_gone};
+use crate::error::{is_gone, not_let_in};
 
 /// How long a server may take to accept us: name, connection, TLS, password, greeting. A host that
 /// is gone without a word takes all of it.
@@ -88,23 +88,13 @@ pub(super) async fn greet(
     match timeout(CONNECT, greeted).await {
         Ok(Ok((connection, greeting))) => match greeting::judge(&greeting, timeline) {
             Ok(()) => Ok((connection, greeting)),
-            Err(unfit) => Err(gone(unfit.error(host))),
+            Err(unfit) => Err(gone(unfit.error().at(host))),
         },
         Ok(Err(error)) => {
             let is_gone = is_gone(&error);
-            Err(Missed { error: at(host, failed(error)), is_gone })
+            Err(Missed { error: not_let_in(error, files.password.is_some()).at(host), is_gone })
         }
-        Err(_) => Err(gone(StoreError::busy(format!("{host}: no answer within {CONNECT:?}")))),
-    }
-}
-
-/// The error with the host it comes from.
-fn at(host: &Host, error: StoreError) -> StoreError {
-    match error {
-        StoreError::Unavailable { reason, retryable, source } => {
-            StoreError::Unavailable { reason: format!("{host}: {reason}"), retryable, source }
-        }
-        other => other,
+        Err(_) => Err(gone(StoreError::busy(format!("no answer within {CONNECT:?}")).at(host))),
     }
 }
 
@@ -119,8 +109,15 @@ fn none_of(mut missed: Vec<StoreError>) -> StoreError {
         StoreError::Unavailable { reason, .. } | StoreError::Unusable(reason) => reason.clone(),
         other => other.to_string(),
     });
-    let text = format!("no host is a primary: {}", texts.collect::<Vec<_>>().join("; "));
-    if waits { StoreError::busy(text) } else { StoreError::Unusable(text) }
+    let reason = format!("no host is a primary: {}", texts.collect::<Vec<_>>().join("; "));
+    if !waits {
+        return StoreError::Unusable(reason);
+    }
+    let mut classes: Vec<_> = missed.iter().map(StoreError::class).collect();
+    classes.sort();
+    classes.dedup();
+    let class = format!("no host is a primary: {}", classes.join("; ")).into();
+    StoreError::Unavailable { class, reason, retryable: true, cause: None }
 }
 
 #[cfg(test)]

@@ -188,7 +188,7 @@ fn is_race(error: &StoreError) -> bool {
 
 /// What the server called its refusal, of a statement that did nothing.
 fn sqlstate(error: &StoreError) -> Option<String> {
-    let StoreError::Unavailable { source: Some(source), .. } = error else { return None };
-    let database = source.downcast_ref::<sqlx::Error>()?.as_database_error()?;
+    let StoreError::Unavailable { cause: Some(cause), .. } = error else { return None };
+    let database = cause.downcast_ref::<sqlx::Error>()?.as_database_error()?;
     database.code().map(std::borrow::Cow::into_owned)
 }

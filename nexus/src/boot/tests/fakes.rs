@@ -362,8 +362,7 @@ impl Opened {
     async fn arrive(&self) -> Result<()> {
         self.process.step().await;
         if self.shared.down.load(Ordering::Relaxed) {
-            let reason = "it is down".to_owned();
-            return Err(StoreError::Unavailable { reason, retryable: true, source: None });
+            return Err(StoreError::busy("it is down"));
         }
         Ok(())
     }

@@ -42,6 +42,11 @@ async fn who_is_not_let_in_is_told_why_and_what_to_mend() {
     waits(wrong, &["localhost", &port, "28P01", "SPIKE_NEXUS_STORE_PASSWORD_FILE"]).await;
     let nobody = with(&server, &server.url_with("nobody", "hunter2"));
     waits(nobody, &["28P01", "SPIKE_NEXUS_STORE_URL"]).await;
+    let none = with(&server, &format!("postgres://spike@localhost:{port}/spike"));
+    waits(none.clone(), &["none was given", "SPIKE_NEXUS_STORE_PASSWORD_FILE"]).await;
+    let empty = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(empty.path(), "\n").expect("written");
+    waits(none.password_file(empty.path().to_owned()), &["PASSWORD_FILE is empty"]).await;
     waits(database(&server, "other"), &["3D000", "no such database"]).await;
 
     server.execute("ALTER ROLE spike CONNECTION LIMIT 0").await.unwrap();
