@@ -1,9 +1,9 @@
 -- Two roles and a database for Spike. Run it once, as a superuser or as the administrator of a managed
 -- server:
 --
---   psql -f config/postgres/roles.sql
---   psql -c '\password spike_owner'
---   psql -c '\password spike_nexus'
+--   psql -d postgres -f config/postgres/roles.sql
+--   psql -d postgres -c '\password spike_owner'
+--   psql -d postgres -c '\password spike_nexus'
 --
 -- The roles begin without a password, so nobody gets in with one. \password asks for it and sends what is
 -- derived from it: no list of processes, history or log of the server ever holds it.

@@ -5,6 +5,7 @@
 use std::{
     path::Path,
     process::{Command, Output},
+    time::Duration,
 };
 
 use serde_json::json;
@@ -100,12 +101,78 @@ async fn a_nexus_waits_for_its_schema_and_says_how_it_is_made() {
     let again = schema(&server, "spike_owner", &["expand", "--grant", "spike_nexus"]);
     assert_eq!(told(&again, true), told(&schema(&server, "spike_nexus", &["status"]), true));
     told(&schema(&server, "spike_owner", &["contract"]), true);
-    told(&schema(&server, "spike_owner", &["expand", "--grant", "nobody"]), false);
+    let nobody = told(&schema(&server, "spike_owner", &["expand", "--grant", "nobody"]), false);
+    assert!(nobody.contains(r#"no role "nobody""#) && nobody.contains("roles.sql"), "{nobody}");
 
     everything_works(&cluster).await;
     nothing_is_altered(&server).await;
     it_tells_of_its_store(&server, &cluster).await;
     assert!(!cluster.nexus.log().contains("hunter2"), "{}", cluster.nexus.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nexus_that_starts_while_its_store_is_away_says_so_and_to_whom_it_may_why() {
+    let mut server = server().await;
+    told(&schema(&server, "spike_owner", &["expand", "--grant", "spike_nexus"]), true);
+    let mut cluster = cluster(&server).await;
+    for (name, value) in &mut cluster.nexus.program.env {
+        if name == "SPIKE_NEXUS_STORE_URL" {
+            value.push_str("?sslmode=require");
+        }
+    }
+    server.stop().await.expect("away");
+    cluster.nexus.start().await.expect("alive");
+
+    let why = "nothing listens there";
+    until("it tells which roles may know why", async || {
+        let told = cluster.spike("operator", &["status"]).await.expect("ran");
+        String::from_utf8_lossy(&told.stdout).contains(why)
+    })
+    .await;
+    let port = format!(":{}", server.port());
+    let status = cluster.told("superuser", &["status", "--timeout", "20s"], 6).await;
+    let (first, rest) = status.split_once('\n').expect("lines");
+    assert!(first.starts_with("sealed"), "{first}");
+    assert!(rest.contains(&format!("postgres, unreachable: {why}")), "{rest}");
+    assert!(rest.contains("Policies  not known yet") && !rest.contains(&port), "{rest}");
+    for path in ["/readyz", "/statusz"] {
+        let (_, told) = cluster.nexus.probe(path).await.expect("an answer");
+        assert!(told.contains("store_unavailable"), "{path}: {told}");
+        assert!(!told.contains(why) && !told.contains(&port), "{path}: {told}");
+    }
+    let refused = cluster.told("superuser", &["secret", "get", "t/a"], 6).await;
+    assert!(refused.contains("state_not_ready"), "{refused}");
+    let root = cluster.caller("superuser").await.expect("a caller");
+    let url = format!("{}/v2/keys", cluster.nexus_url());
+    let keys = root.send("GET", &url, "", Vec::new()).await.expect("an answer");
+    assert_eq!(keys.status, 503, "{}", keys.text());
+    assert!(keys.text().contains("state/not_ready"), "{}", keys.text());
+    assert!(keys.text().contains("the store can't be reached"), "{}", keys.text());
+
+    // Several tries later it has complained once of the same thing.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    server.start_again().await.expect("back");
+    cluster.nexus.ready().await.expect("ready, without a restart");
+    let log = cluster.nexus.log();
+    assert_eq!(log.matches("sslmode=require: anyone on the way").count(), 1, "{log}");
+    assert_eq!(log.matches(why).count(), 1, "{log}");
+    everything_works(&cluster).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_no_waiting_helps_ends_a_nexus_with_the_reason() {
+    let server = server().await;
+    let theirs = "CREATE SCHEMA spike; CREATE TABLE spike.theirs (); \
+                  GRANT USAGE ON SCHEMA spike TO spike_nexus";
+    server.execute(theirs).await.expect("made");
+    let mut cluster = cluster(&server).await;
+    // It may have ended already.
+    let _ = cluster.nexus.start().await;
+    let ended = cluster.nexus.ready().await.expect_err("it can't serve").to_string();
+    assert!(
+        ended.contains("Error: no store: not usable as a store: the database spike"),
+        "{ended}"
+    );
 }
 
 /// Each kind of statement that serving takes, as the role that may do nothing else.

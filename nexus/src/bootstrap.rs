@@ -26,13 +26,17 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let parts = start::parts(&config, &roles, sink, &background, &tracker).await?;
     let boot = Boot::new(parts.inputs(&config))?;
 
-    let done = stop.run_until_cancelled(boot.bootstrap()).await;
+    let work = async {
+        start::open_store(&config.store, &parts.awaited, |_| ()).await?;
+        boot.bootstrap().await.map_err(anyhow::Error::from)
+    };
+    let done = stop.run_until_cancelled(work).await;
 
     background.cancel();
     parts.audit.close().await;
     parts.store.close().await;
     match done {
-        Some(result) => Ok(result?),
+        Some(result) => result,
         None => bail!("stopped before the end; run it again"),
     }
 }

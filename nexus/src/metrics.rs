@@ -14,7 +14,7 @@ use spike_audit::Log;
 use spike_runtime::metrics::{Requests, Serving, SvidExpiry};
 use spike_store_postgres::{PoolState, PostgresStore};
 
-use crate::{boot::Boot, keys::Keys, start::Parts};
+use crate::{boot::Boot, keys::Keys, start::Parts, stores::Awaited};
 
 /// Seconds of a store call, by operation.
 const STORE_SECONDS: &str = "spike_store_seconds";
@@ -119,17 +119,23 @@ impl Collector for Observed {
 }
 
 /// Adds `spike_store_pool{state}`.
-pub(crate) fn register_pool(registry: &mut Registry, store: Arc<PostgresStore>) {
+pub(crate) fn register_pool(registry: &mut Registry, store: Arc<Awaited>) {
     registry.register_collector(Box::new(Pool(store)));
 }
 
 /// What the store's connections are doing at the scrape.
-#[derive(Debug)]
-struct Pool(Arc<PostgresStore>);
+struct Pool(Arc<Awaited>);
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pool")
+    }
+}
 
 impl Collector for Pool {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let PoolState { idle, busy, opening, stuck } = self.0.pool();
+        let state = self.0.postgres().map(PostgresStore::pool).unwrap_or_default();
+        let PoolState { idle, busy, opening, stuck } = state;
         let help = "The store's connections, by what they are doing; stuck: the server still works \
                     on what nobody waits for";
         let mut family = encoder.encode_descriptor(STORE_POOL, help, None, MetricType::Gauge)?;

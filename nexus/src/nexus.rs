@@ -20,7 +20,7 @@ use crate::{
     config::Mode,
     keys::{Keys, Reason},
     metrics::Metrics,
-    pulse::Pulse,
+    pulse::{Pulse, UNAVAILABLE},
 };
 
 /// What all routes share.
@@ -111,11 +111,18 @@ impl Probe for Nexus {
     fn health(&self) -> Health {
         let obstacles: Vec<_> = self.obstacles().collect();
         let status = obstacles.first().map_or(State::Ready, |(state, _)| *state);
-        Health { status, reasons: obstacles.into_iter().map(|(_, r)| wire(r)).collect() }
+        let mut reasons: Vec<_> = obstacles.into_iter().map(|(_, reason)| wire(reason)).collect();
+        // A store that is away may be why there are no keys.
+        reasons.dedup();
+        Health { status, reasons }
     }
 }
 
-/// A reason as it is sent.
+/// A reason as it is sent, to anyone who asks. How a store fails is for those who may see status.
 pub(crate) fn wire(reason: Reason) -> WireReason {
-    WireReason { code: reason.code.to_owned(), message: reason.message }
+    let message = match reason.code {
+        UNAVAILABLE => "the store can't be reached or takes no writes".to_owned(),
+        _ => reason.message,
+    };
+    WireReason { code: reason.code.to_owned(), message }
 }

@@ -16,6 +16,9 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How long it may take: longer than a commit behind a busy disk, shorter than anyone's patience.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The code of a store that doesn't answer as it should.
+pub(crate) const UNAVAILABLE: &str = "store_unavailable";
+
 /// What the store says of itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Beat {
@@ -25,34 +28,41 @@ pub(crate) struct Beat {
     pub(crate) policies: u64,
 }
 
-/// What the store said last.
+/// What the store said last, or what kind of failure kept it from saying anything.
 #[derive(Debug)]
 pub(crate) struct Pulse(ArcSwap<Result<Beat, String>>);
 
 impl Default for Pulse {
     fn default() -> Self {
-        Self(ArcSwap::from_pointee(Err("the store was not asked yet".to_owned())))
+        Self(ArcSwap::from_pointee(Err("it was not asked yet".to_owned())))
     }
 }
 
 impl Pulse {
-    /// Asks the store once.
+    /// Asks the store once. Logs what is new.
     pub(crate) async fn feel(&self, store: &dyn Store) {
         let (said, detail) = match timeout(PATIENCE, ask(store)).await {
             Ok(Ok(beat)) => (Ok(beat), String::new()),
-            Ok(Err(error)) => (Err(explained(&error)), error.to_string()),
+            Ok(Err(error)) => (Err(error.class().into_owned()), error.to_string()),
             Err(_) => {
-                let why = format!("the store didn't answer within {PATIENCE:?}");
-                (Err(why.clone()), why)
+                let why = format!("it didn't answer within {PATIENCE:?}");
+                (Err(why.clone()), format!("the store is unavailable: {why}"))
             }
         };
         let before = self.0.swap(Arc::new(said));
         match (before.as_ref(), self.0.load().as_ref()) {
-            (Ok(_), Err(_)) => tracing::error!("{detail}"),
-            (Err(_), Err(_)) => tracing::debug!("store health: {detail}"),
+            (Err(before), Err(now)) if before == now => {
+                tracing::debug!("store health: {detail}");
+            }
+            (_, Err(_)) => tracing::error!("{detail}"),
             (Err(_), Ok(beat)) => tracing::info!(kind = beat.health.kind, "the store answers"),
             (Ok(_), Ok(_)) => {}
         }
+    }
+
+    /// Notes that the store could not be asked.
+    pub(crate) fn missed(&self, error: &StoreError) {
+        self.0.store(Arc::new(Err(error.class().into_owned())));
     }
 
     /// Asks the store until `stop`.
@@ -69,11 +79,11 @@ impl Pulse {
         self.0.load_full()
     }
 
-    /// Why the store can't be used, if it can't.
+    /// That the store can't be used, if it can't.
     pub(crate) fn trouble(&self) -> Option<Reason> {
         let latest = self.latest();
         let why = latest.as_ref().as_ref().err()?;
-        Some(Reason { code: "store_unavailable", message: why.clone() })
+        Some(Reason::new(UNAVAILABLE, why.clone()))
     }
 }
 
@@ -92,14 +102,6 @@ async fn ask(store: &dyn Store) -> Result<Beat, StoreError> {
     let health = store.health().await?;
     let policies = store.read(&call(), &[]).await?.epochs.generation.counter;
     Ok(Beat { health, policies })
-}
-
-/// For people who may see neither a host nor a credential: which kind of failure it is.
-fn explained(error: &StoreError) -> String {
-    match error {
-        StoreError::Unavailable { .. } => "the store can't be reached or takes no writes".into(),
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -21,9 +21,10 @@ use spike_runtime::{
     process,
     serve::{self as runtime, Rate},
 };
-use spike_store::{Call, CallerHash, Store, TraceId};
+use spike_store::{Call, CallerHash, Store, StoreError, TraceId};
 use tokio::{
     net::TcpListener,
+    task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -34,11 +35,13 @@ use crate::{
     app::App,
     boot::Boot,
     config::{self, Config, Mode},
+    keys::Reason,
     metrics::{Metrics, StoreMetrics, register_keepers, register_pool},
     nexus::Nexus,
+    pulse,
     start::{self, Parts},
     status::status,
-    stores::Measured,
+    stores::{Measured, Place},
 };
 
 /// How often forgotten write keys are swept out.
@@ -92,7 +95,7 @@ pub(crate) async fn run(config: Config, bootstrap: bool) -> anyhow::Result<()> {
     served
 }
 
-/// Opens the parts while the probes tell what is being waited for.
+/// Opens what status can't be told without, while the probes tell what is being waited for.
 async fn open(config: &Config, listeners: &Listeners, ends: &Ends) -> anyhow::Result<Parts> {
     let early = Probes::new(Arc::new(Starting), Finished::default());
     let listener = TcpListener::from_std(listeners.probes.try_clone()?)?;
@@ -116,8 +119,8 @@ async fn serve(
     parts.audit.append(started).await.context("no audit")?;
     let mut registry = Registry::default();
     parts.store = Arc::new(Measured::new(parts.store, StoreMetrics::register(&mut registry)));
-    if let Some(postgres) = parts.postgres.clone() {
-        register_pool(&mut registry, postgres);
+    if matches!(config.store, Place::Postgres(_)) {
+        register_pool(&mut registry, parts.awaited.clone());
     }
     let metrics = Metrics::register(&mut registry, &parts);
     let nexus = assemble(config, &parts, metrics, &ends.draining)?;
@@ -128,6 +131,7 @@ async fn serve(
     let probes = probes.route("/statusz", get(async move || Json(public(status(&shown)))));
     let listener = TcpListener::from_std(listeners.probes)?;
     ends.tracker.spawn(probes.serve(listener, ends.draining.clone(), ends.stop.clone()));
+    let opening = opening(config, &nexus, &parts, ends);
     background(&nexus, &parts, bootstrap && config.mode != Mode::Memory, ends);
 
     let server = Server {
@@ -142,7 +146,31 @@ async fn serve(
     tracing::info!(listen = %config.listen, "listening");
     server.run(ends.draining.clone()).await;
     finish(&nexus, &parts, ends).await;
-    Ok(())
+    opening.await.context("the store's opening")?
+}
+
+/// Opens the store beside serving, so that whoever asks learns what it waits for. One that can't work
+/// ends the process.
+fn opening(
+    config: &Config,
+    nexus: &Arc<Nexus>,
+    parts: &Parts,
+    ends: &Ends,
+) -> JoinHandle<anyhow::Result<()>> {
+    let (place, store, nexus) = (config.store.clone(), parts.awaited.clone(), nexus.clone());
+    let (draining, stop) = (ends.draining.clone(), ends.stop.clone());
+    ends.tracker.spawn(async move {
+        let missed = |error: &StoreError| {
+            nexus.pulse.missed(error);
+            nexus.keys.explain(Reason::new(pulse::UNAVAILABLE, error.class()));
+        };
+        let opening = start::open_store(&place, &store, missed);
+        let opened = stop.run_until_cancelled(opening).await.unwrap_or(Ok(()));
+        if opened.is_err() {
+            draining.cancel();
+        }
+        opened
+    })
 }
 
 /// Lets begun work end, then closes what it was written to.
@@ -197,8 +225,12 @@ pub(crate) fn assemble(
 fn background(nexus: &Arc<Nexus>, parts: &Parts, bootstrap: bool, ends: &Ends) {
     let (nexus, store) = (nexus.clone(), parts.store.clone());
     let (beating, stop) = (nexus.pulse.clone(), ends.stop.clone());
-    let asked = store.clone();
-    ends.tracker.spawn(async move { beating.run(&*asked, stop).await });
+    let (asked, awaited) = (store.clone(), parts.awaited.clone());
+    ends.tracker.spawn(async move {
+        if stop.run_until_cancelled(awaited.opened()).await.is_some() {
+            beating.run(&*asked, stop).await;
+        }
+    });
 
     let (looking, stop) = (nexus.clone(), ends.stop.clone());
     ends.tracker.spawn(async move {
@@ -208,10 +240,15 @@ fn background(nexus: &Arc<Nexus>, parts: &Parts, bootstrap: bool, ends: &Ends) {
     });
 
     let (booting, stop) = (nexus.clone(), ends.stop.clone());
+    let awaited = parts.awaited.clone();
     ends.tracker.spawn(async move {
-        if bootstrap {
-            stop.run_until_cancelled(until_bootstrapped(&booting.boot)).await;
-        }
+        let prepared = async {
+            awaited.opened().await;
+            if bootstrap {
+                until_bootstrapped(&booting.boot).await;
+            }
+        };
+        stop.run_until_cancelled(prepared).await;
         booting.boot.run(stop).await;
     });
 
@@ -264,6 +301,7 @@ fn public(mut status: Status) -> Status {
         keeper.url.clear();
         keeper.error = keeper.error.take().map(|_| "unreachable".to_owned());
     }
+    status.store.error = status.store.error.take().map(|_| "unavailable".to_owned());
     status
 }
 
@@ -272,7 +310,7 @@ struct Starting;
 
 impl Probe for Starting {
     fn health(&self) -> Health {
-        let waits = "waits for its identity, its store and its audit; the log says which";
+        let waits = "waits for its identity and its audit; the log says which";
         Health::not(State::Sealed, "starting", waits)
     }
 }
@@ -293,7 +331,10 @@ mod tests {
                 "index": 1, "url": "https://k-1:8443", "reachable": false,
                 "error": "it is spiffe://spike.ist/x", "holds": [], "current": false,
             }],
-            "store": {"kind": "sqlite", "reachable": true},
+            "store": {
+                "kind": "postgres", "reachable": false,
+                "error": "the server refuses this user with this password",
+            },
             "policies": {"counter": 1},
             "audit": {"sink": "stdout", "lastSeq": 1, "failures": 0},
             "memory": {"locked": true},
@@ -305,5 +346,6 @@ mod tests {
             (&json!("c"), &json!(1))
         );
         assert!(!told.to_string().contains("://"), "{told}");
+        assert_eq!(told["store"]["error"], "unavailable");
     }
 }

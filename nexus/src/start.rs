@@ -1,13 +1,13 @@
-//! What serving and bootstrapping both begin with: an identity, a store, an audit.
+//! What serving and bootstrapping both begin with: an identity, an audit, and a store that may be
+//! away for now.
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use spike_audit::{AuditError, Log, Sink};
 use spike_core::{Role, Roles};
 use spike_identity::{Identity, Wanted};
 use spike_store::{Store, StoreError};
-use spike_store_postgres::PostgresStore;
 use tokio::time::{Instant, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -16,7 +16,7 @@ use crate::{
     boot::{Inputs, Origin},
     config::{Config, Mode},
     keys::{Keys, Reason},
-    stores::Opened,
+    stores::{Awaited, Place},
 };
 
 /// How long to wait before a store that may come is opened again: longer each time, since a wrong
@@ -34,10 +34,10 @@ const AUDIT_PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Parts {
     /// Ours.
     pub(crate) identity: Identity,
-    /// Open.
+    /// Answers once it is open.
     pub(crate) store: Arc<dyn Store>,
-    /// What lies under it, if that has connections to count.
-    pub(crate) postgres: Option<Arc<PostgresStore>>,
+    /// What it is under all that is done to its calls.
+    pub(crate) awaited: Arc<Awaited>,
     /// Open.
     pub(crate) audit: Log,
     /// Sealed for now.
@@ -67,7 +67,7 @@ impl Parts {
     }
 }
 
-/// Opens the parts, in the order in which their absence is most likely to be someone's mistake.
+/// Opens the parts, but for the store: that is [`open_store`]'s.
 pub(crate) async fn parts(
     config: &Config,
     roles: &[Role],
@@ -79,34 +79,51 @@ pub(crate) async fn parts(
     let identity = Identity::start(config.identity.clone(), wanted, stop.clone(), tracker);
     let identity = identity.await.context("no identity")?;
     tracing::info!(id = %identity.id(), "has an identity");
-    let Opened { store, postgres } = open_store(config, stop).await?;
     let audit = open_audit(sink, config).await.context("no audit")?;
+    let awaited = Arc::new(Awaited::default());
+    let store: Arc<dyn Store> = awaited.clone();
     let reason = Reason { code: "starting", message: "the key ring was not read yet".to_owned() };
     let keys = Keys::sealed(store.clone(), reason);
-    Ok(Parts { identity, store, postgres, audit, keys, watermark: Watermark::default() })
+    Ok(Parts { identity, store, awaited, audit, keys, watermark: Watermark::default() })
 }
 
 /// Waits for a store that may come, or for its schema; gives up on one that can't work. Says why it
-/// waits, once for each reason.
-async fn open_store(config: &Config, stop: &CancellationToken) -> anyhow::Result<Opened> {
+/// waits, once for each reason, and tells `missed` each time.
+pub(crate) async fn open_store(
+    place: &Place,
+    awaited: &Awaited,
+    missed: impl Fn(&StoreError),
+) -> anyhow::Result<()> {
+    if let Some(weakness) = place.weakness() {
+        tracing::warn!("the store's connections are weakly protected: {weakness}");
+    }
     let (mut pause, mut said) = (STORE_PAUSE, String::new());
     loop {
-        let why = match config.store.open().await {
-            Ok(opened) => return Ok(opened),
-            Err(StoreError::Unavailable { reason, retryable: true, .. }) => reason,
-            // Whoever upgrades us upgrades it too, perhaps a little later.
-            Err(error @ StoreError::Schema { found, supported, .. }) if found < supported => {
-                error.to_string()
+        let error = match place.open().await {
+            Ok(opened) => {
+                awaited.is(opened);
+                return Ok(());
             }
+            Err(error) if may_come(&error) => error,
             Err(error) => return Err(error).context("no store"),
         };
+        missed(&error);
+        let why = error.to_string();
         if why != said {
             tracing::warn!("waits for the store: {why}");
             said = why;
         }
-        let slept = stop.run_until_cancelled(sleep(pause)).await;
-        ensure!(slept.is_some(), "stopped before the store could be opened");
+        sleep(pause).await;
         pause = LONGEST_STORE_PAUSE.min(pause * 2);
+    }
+}
+
+/// Whoever upgrades us upgrades the schema too, perhaps a little later.
+const fn may_come(error: &StoreError) -> bool {
+    match error {
+        StoreError::Unavailable { retryable, .. } => *retryable,
+        StoreError::Schema { found, supported, .. } => *found < *supported,
+        _ => false,
     }
 }
 

@@ -105,9 +105,9 @@ fn audit_keys(keys: &RingKeys) -> Vec<AuditKey> {
 }
 
 /// The store is asked every second; what this replica has read since may be newer.
-fn policy_counter(nexus: &Nexus) -> u64 {
-    let stored = nexus.pulse.latest().as_ref().as_ref().map_or(0, |beat| beat.policies);
-    stored.max(nexus.app.policy_counter())
+fn policy_counter(nexus: &Nexus) -> Option<u64> {
+    let stored = nexus.pulse.latest().as_ref().as_ref().ok().map(|beat| beat.policies);
+    stored.max(Some(nexus.app.policy_counter()).filter(|read| *read > 0))
 }
 
 fn store(nexus: &Nexus) -> StoreStatus {

@@ -1,5 +1,6 @@
 //! Which stores there are: what names one, and how it is opened.
 
+mod awaited;
 mod measured;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use spike_store::{
 };
 use spike_store_postgres::{InvalidUrl, Options, PostgresStore};
 
+pub(crate) use awaited::Awaited;
 pub(crate) use measured::Measured;
 
 /// A store that can be opened. It may hold a credential, which it never shows.
@@ -65,6 +67,14 @@ impl Place {
             Self::Memory => "memory",
             Self::Sqlite(_) => "sqlite",
             Self::Postgres(_) => "postgres",
+        }
+    }
+
+    /// What of its URL leaves it open to whom, if anything does.
+    pub(crate) fn weakness(&self) -> Option<&'static str> {
+        match self {
+            Self::Postgres(options) => options.weakness(),
+            Self::Memory | Self::Sqlite(_) => None,
         }
     }
 

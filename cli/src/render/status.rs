@@ -151,7 +151,10 @@ fn write_rest(to: &mut String, status: &Status, paint: Paint) -> fmt::Result {
             writeln!(to, ", {}: {why}", paint.bad("unreachable"))?;
         }
     }
-    writeln!(to, "Policies  counter {}", status.policies.counter)?;
+    match status.policies.counter {
+        Some(counter) => writeln!(to, "Policies  counter {counter}")?,
+        None => writeln!(to, "Policies  not known yet")?,
+    }
     let audit = &status.audit;
     writeln!(to, "Audit     {}, line {}, {} failures", audit.sink, audit.last_seq, audit.failures)?;
     if !audit.keys.is_empty() {

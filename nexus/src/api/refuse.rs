@@ -6,7 +6,7 @@ use spike_core::wire::{ErrorCode, v2::ProblemCode};
 use spike_store::StoreError;
 
 use super::reply;
-use crate::app::error::Error;
+use crate::{app::error::Error, nexus::wire};
 
 pub(crate) use spike_runtime::reply::unserved;
 
@@ -31,11 +31,11 @@ pub(super) fn code(error: &Error) -> (StatusCode, ErrorCode) {
 /// What our own protocol says of an error.
 pub(super) fn problem(error: &Error) -> Response {
     let detail = match error {
-        Error::BadRequest(why) | Error::KeysUnsettled(why) | Error::KeysChanged(why) => why,
-        Error::NotReady(reason) => &reason.message,
-        _ => "",
+        Error::BadRequest(why) | Error::KeysUnsettled(why) | Error::KeysChanged(why) => why.clone(),
+        Error::NotReady(reason) => wire(reason.clone()).message,
+        _ => String::new(),
     };
-    reply::problem(problem_code(error), detail)
+    reply::problem(problem_code(error), &detail)
 }
 
 const fn problem_code(error: &Error) -> ProblemCode {

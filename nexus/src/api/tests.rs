@@ -67,9 +67,9 @@ async fn assembled(folder: &TempDir, store: Arc<dyn Store>) -> Assembled {
     let sink = Sink::File { path: folder.path().join("audit.jsonl"), sync: Sync::Os };
     let sealed = Reason { code: "starting", message: "not yet".to_owned() };
     let parts = Parts {
-        postgres: None,
         identity: identity.clone(),
         store: store.clone(),
+        awaited: Arc::default(),
         audit: Log::open(sink, "test".to_owned()).await.expect("an audit"),
         keys: Keys::sealed(store, sealed),
         watermark: Watermark::default(),

@@ -141,8 +141,10 @@ pub(super) fn remedy(ring: &KeyRing) -> String {
                 root key";
     match ring.escrow() {
         Some(escrow) => format!(
-            "{back}; if all have lost it, run `spike operator restore` with {} recovery shards",
-            escrow.quorum.threshold()
+            "{back}; if all have lost it, run `spike operator restore` with {} recovery shards of \
+             set {}",
+            escrow.quorum.threshold(),
+            escrow.set
         ),
         None => format!("{back}; no recovery shards were ever taken that could replace them"),
     }

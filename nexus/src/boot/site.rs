@@ -15,6 +15,7 @@ use super::{
 use crate::{
     app::{Trouble, Watermark},
     keys::{Keys, Reason, RingRead},
+    pulse::UNAVAILABLE,
     recipients::Recipients,
 };
 
@@ -198,9 +199,10 @@ impl Site {
     }
 }
 
-/// The store doesn't answer as it should.
+/// The store doesn't answer as it should. Where and what exactly is for the log.
 pub(super) fn unavailable(error: &StoreError) -> Reason {
-    Reason::new("store_unavailable", error.to_string())
+    tracing::debug!("{error}");
+    Reason::new(UNAVAILABLE, error.class())
 }
 
 /// Something shows that there was a ring: no one makes a new one then.

@@ -129,7 +129,7 @@ pub struct Store {
     pub server_version: Option<String>,
     /// It takes writes now.
     pub reachable: bool,
-    /// Why it doesn't.
+    /// Why it doesn't: what kind of failure it is. Where and what is in the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -138,8 +138,9 @@ pub struct Store {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Policies {
-    /// Rises with every change of a policy.
-    pub counter: u64,
+    /// Rises with every change of a policy; absent until the store told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counter: Option<u64>,
 }
 
 /// The audit log.
