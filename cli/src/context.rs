@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use url::Url;
+use url::{Position, Url};
 
 use crate::{error::CliError, session::Session};
 
@@ -39,8 +39,12 @@ impl Context {
 
 fn https(raw: &str) -> Result<Url, String> {
     match Url::parse(raw) {
-        Ok(url) if url.scheme() == "https" => Ok(url),
-        Ok(_) => Err("only https is spoken".to_owned()),
+        Ok(url) if url.scheme() != "https" => Err("only https is spoken".to_owned()),
+        Ok(url) if !matches!(url.path(), "" | "/") || url.query().is_some() => {
+            let more = &url[Position::BeforePath..];
+            Err(format!("leave out {more:?}: nothing follows the host and port"))
+        }
+        Ok(url) => Ok(url),
         Err(why) => Err(why.to_string()),
     }
 }

@@ -18,7 +18,8 @@ use crate::{
     error::{ClientError, origin},
 };
 
-/// How long a TCP and TLS connection may take. A healthy one takes milliseconds.
+/// How long a TCP and TLS connection may take, unless the caller says how long a call may. A healthy
+/// one takes milliseconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A kept HTTP/2 connection on which nothing comes back for twice this long while something is
 /// asked is given up. It is below every deadline, so that the call after a partition finds a new
@@ -59,6 +60,7 @@ pub(crate) struct Transport {
     base: Url,
     identity: Identity,
     expected: Expected,
+    connect: Duration,
     deadline: Duration,
     pool: Mutex<Option<Pool>>,
 }
@@ -83,7 +85,7 @@ impl Transport {
         expected: Expected,
         deadline: Duration,
     ) -> Result<Self, ClientError> {
-        let refuse = |reason| ClientError::Url { url: origin(&base), reason };
+        let refuse = |reason| ClientError::Url { url: shown(&base), reason };
         if base.scheme() != "https" {
             return Err(refuse("only https is spoken"));
         }
@@ -94,15 +96,16 @@ impl Transport {
             return Err(refuse("no user or password is ever sent"));
         }
         if !matches!(base.path(), "" | "/") || base.query().is_some() {
-            return Err(refuse("it must end after the host and port"));
+            return Err(refuse("nothing may follow the host and port"));
         }
         let identity = identity.clone();
-        Ok(Self { base, identity, expected, deadline, pool: Mutex::new(None) })
+        let connect = CONNECT_TIMEOUT.min(deadline);
+        Ok(Self { base, identity, expected, connect, deadline, pool: Mutex::new(None) })
     }
 
-    /// The same server with another deadline.
+    /// The same server with another deadline, all of which a connection may take.
     pub(crate) fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        (self.connect, self.deadline) = (deadline, deadline);
         self.pool = Mutex::new(None);
         self
     }
@@ -175,7 +178,7 @@ impl Transport {
             .https_only(true)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT.min(self.deadline))
+            .connect_timeout(self.connect)
             .timeout(self.deadline)
             .pool_idle_timeout(POOL_IDLE)
             .http2_keep_alive_interval(PING)
@@ -194,6 +197,13 @@ impl Transport {
         }
         ClientError::Unreachable { origin, reason: cause::innermost(error) }
     }
+}
+
+/// What was given, but for what may be a credential: user, password, query, fragment.
+fn shown(url: &Url) -> String {
+    let path = if url.path() == "/" { "" } else { url.path() };
+    let query = if url.query().is_some() { "?…" } else { "" };
+    format!("{}{path}{query}", origin(url))
 }
 
 /// For a message: 5s, not 5.000312s.
