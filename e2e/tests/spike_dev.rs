@@ -5,6 +5,10 @@
 use std::{
     fs,
     net::TcpListener,
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::atomic::{AtomicU16, Ordering::Relaxed},
@@ -65,6 +69,15 @@ impl Laptop {
         let pids: Vec<_> = programs.iter().filter_map(|program| program["pid"].as_u64()).collect();
         assert_eq!(pids.len(), programs.len(), "{status}");
         pids.into_iter().chain(status["pid"].as_u64()).map(|pid| pid.try_into().unwrap()).collect()
+    }
+
+    /// Has a new set of recovery shards made, of which this is the number; the folder it is in.
+    fn new_set(&self, number: u32) -> PathBuf {
+        let folder = self.temp.path().join(format!("set-{number}"));
+        let line = format!("operator recover --new-set --yes --dir {}", folder.display());
+        let given = said(&self.shell("recover", &line));
+        assert!(given.contains(&format!("This is set {number}")), "{given}");
+        folder
     }
 
     /// Runs a line of shell in the environment of an identity.
@@ -177,16 +190,89 @@ fn without_its_recovery_shards_a_cluster_waits_sealed_until_people_bring_them() 
 }
 
 #[test]
+fn whoever_has_new_recovery_shards_made_does_not_disarm_the_next_start() {
+    let laptop = Laptop::new();
+    laptop.up(&[], 0);
+    let put = laptop.shell("superuser", "secret put tenants/acme/db user=root");
+    assert!(put.status.success(), "{}", said(&put));
+    laptop.new_set(2);
+    laptop.dev(&["stop"], 0);
+    laptop.up(&[], 0);
+
+    // Without a stop in which to look once more.
+    let newer = laptop.new_set(3);
+    let text = |folder: &Path| fs::read_to_string(folder.join("spike.recovery.3.txt")).unwrap();
+    let end = Instant::now() + Duration::from_mins(1);
+    while text(&laptop.dir().join("recovery")) != text(&newer) {
+        assert!(Instant::now() < end, "recovery/ still has the older set");
+        sleep(Duration::from_millis(100));
+    }
+    let pids = laptop.pids();
+    kill(*pids.last().unwrap(), Signal::KILL);
+    gone_within(&pids, Duration::from_secs(5));
+    laptop.up(&[], 0);
+    let got = laptop.shell("superuser", "secret get tenants/acme/db user");
+    assert_eq!(said(&got).trim(), "root");
+}
+
+#[test]
+fn a_keeper_that_rightly_holds_nothing_is_no_fault_and_keeps_no_start_waiting() {
+    let laptop = Laptop::new();
+    laptop.up(&[], 0);
+    let reshare = "operator reshare --shares 2 --threshold 2 --yes --wait 1m";
+    let reshared = laptop.shell("superuser", reshare);
+    assert!(reshared.status.success(), "{}", said(&reshared));
+    let end = Instant::now() + Duration::from_mins(1);
+    while !said(&laptop.command(&["status"]).output().unwrap()).contains("as it should") {
+        assert!(Instant::now() < end, "{}", laptop.status());
+        sleep(Duration::from_millis(100));
+    }
+    laptop.dev(&["status"], 0);
+    laptop.dev(&["stop"], 0);
+    laptop.up(&[], 0);
+    assert!(laptop.dev(&["status"], 0).contains("holds nothing, as it should"));
+}
+
+#[test]
+fn another_user_is_told_that_only_the_owner_can_see_what_runs() {
+    let laptop = Laptop::new();
+    laptop.up(&["-f", &memory_manifest(&laptop)], 0);
+    let own = fs::metadata(laptop.dir()).unwrap();
+    let open = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(laptop.temp.path(), open).unwrap();
+    let root = own.uid() == 0;
+    if !root {
+        // Nobody else is at hand: a directory that its owner may not enter either.
+        fs::set_permissions(laptop.dir(), fs::Permissions::from_mode(0)).unwrap();
+    }
+    for command in ["status", "stop", "env"] {
+        let mut other = laptop.command(&[command]);
+        if root {
+            other.uid(65_534).gid(65_534);
+        }
+        let out = other.output().unwrap();
+        assert_eq!(out.status.code(), Some(3), "{command}: {}", said(&out));
+        let whose = format!("belongs to the user with the number {}", own.uid());
+        assert!(said(&out).contains(&whose), "{command}: {}", said(&out));
+    }
+    fs::set_permissions(laptop.dir(), own.permissions()).unwrap();
+    laptop.dev(&["status"], 0);
+}
+
+#[test]
 fn shards_of_an_older_set_leave_a_cluster_sealed_until_people_bring_the_newer_ones() {
     let laptop = Laptop::new();
     laptop.up(&[], 0);
     let put = laptop.shell("superuser", "secret put tenants/acme/db user=root");
     assert!(put.status.success(), "{}", said(&put));
-    let newer = laptop.temp.path().join("newer");
-    let line = format!("operator recover --new-set --yes --dir {}", newer.display());
-    let given = laptop.shell("recover", &line);
-    assert!(said(&given).contains("This is set 2"), "{}", said(&given));
+    let shards =
+        || [1, 2, 3].map(|n| laptop.dir().join(format!("recovery/spike.recovery.{n}.txt")));
+    let older = shards().map(|path| fs::read_to_string(path).unwrap());
+    let newer = laptop.new_set(2);
     laptop.dev(&["stop"], 0);
+    for (path, text) in shards().iter().zip(older) {
+        fs::write(path, text).unwrap();
+    }
 
     let sealed = laptop.up(&[], 6);
     assert!(sealed.contains("the cluster runs, but sealed"), "{sealed}");
@@ -207,14 +293,19 @@ fn shards_of_an_older_set_leave_a_cluster_sealed_until_people_bring_the_newer_on
     assert_eq!(said(&got).trim(), "root", "from the newer shards, which recovery/ has now");
 }
 
-#[test]
-fn a_cluster_in_memory_says_that_nothing_is_kept() {
-    let laptop = Laptop::new();
+/// The quickstart with a store in memory: one program.
+fn memory_manifest(laptop: &Laptop) -> String {
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/samples/quickstart.yaml");
     let manifest = fs::read_to_string(sample).unwrap().replace("sqlite: {}", "memory: {}");
     let file = laptop.temp.path().join("memory.yaml");
     fs::write(&file, manifest).unwrap();
-    let up = laptop.up(&["-f", file.to_str().unwrap()], 0);
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_cluster_in_memory_says_that_nothing_is_kept() {
+    let laptop = Laptop::new();
+    let up = laptop.up(&["-f", &memory_manifest(&laptop)], 0);
     assert!(up.contains("DEVELOPMENT ONLY: secrets are in memory alone"), "{up}");
     let log = fs::read_to_string(laptop.dir().join("logs/dev.log")).unwrap();
     assert!(log.contains("1 program runs"), "{log}");

@@ -58,7 +58,9 @@ pub(super) async fn bring_up(cluster: &Cluster, console: Console) -> Result<(), 
     if cluster.plan.of(Kind::Keeper).next().is_some() {
         give_keys(cluster, console).await?;
     }
-    for supervised in &cluster.programs {
+    let shares = cluster.shares().await;
+    let needed = |supervised: &&Supervised| !supervised.program.is_spare(shares);
+    for supervised in cluster.programs.iter().filter(needed) {
         until(supervised, |answer| *answer == Answer::Ready, "not ready").await?;
     }
     cluster.started.store(true, Relaxed);
@@ -90,6 +92,7 @@ async fn give_keys(cluster: &Cluster, console: Console) -> Result<(), CliError> 
         wait_for_people(cluster, console).await;
     }
     let set = shards::save(&cluster.client("recover").await?.nexus, &recovery).await?;
+    cluster.custody.saved(set.number).await;
     console.done(if known {
         "a root key is made, and split between the Keepers"
     } else {

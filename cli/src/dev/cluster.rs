@@ -24,6 +24,7 @@ use tokio_util::{
 use super::{
     checks,
     control::{self, ProgramStatus, Refusal, Request, Response, Served, Status},
+    custody::Custody,
     home::{self, Home},
     plan::{Kind, Plan},
     probe::{self, Answer},
@@ -42,8 +43,12 @@ pub(super) struct Cluster {
     pub(super) started: AtomicBool,
     /// Nexus waits for recovery shards that only people have.
     pub(super) sealed: AtomicBool,
+    pub(super) custody: Custody,
     /// There was or may have been a store before this run, and with it most likely a root key.
     pub(super) had_data: bool,
+    /// Cancelled by whoever wants the cluster to stop.
+    pub(super) asked: CancellationToken,
+    /// Cancelled when its programs are to.
     pub(super) stop: CancellationToken,
     authority: Authority,
     /// Identities by name. A lock over an await: adding one is one step, file and socket.
@@ -62,7 +67,7 @@ impl Cluster {
         plan: Plan,
         home: Home,
         authority: Authority,
-        stop: CancellationToken,
+        asked: CancellationToken,
     ) -> Result<Self, CliError> {
         let parts = plan.programs.iter().chain(&plan.schema).chain(&plan.bootstrap);
         for (name, id) in parts.map(|program| (&program.name, &program.id)) {
@@ -78,7 +83,19 @@ impl Cluster {
         let (started, sealed) = (AtomicBool::new(false), AtomicBool::new(false));
         // A server outlives every directory: whether it has data shows only when it is asked.
         let had_data = home.database().exists() || plan.cluster.store == StoreKind::Postgres;
-        Ok(Self { plan, home, programs, started, sealed, had_data, stop, authority, people })
+        Ok(Self {
+            plan,
+            home,
+            programs,
+            started,
+            sealed,
+            custody: Custody::default(),
+            had_data,
+            asked,
+            stop: CancellationToken::new(),
+            authority,
+            people,
+        })
     }
 
     /// A client under the identity of that name.
@@ -93,6 +110,15 @@ impl Cluster {
         let url = nexus.url().parse().expect("an address of ours");
         let nexus = NexusClient::new(&identity, url, &self.roles()).map_err(no_identity)?;
         Ok(Client { nexus, _stop: stop.drop_guard() })
+    }
+
+    /// Among how many Keepers the root key is split, if Nexus tells.
+    pub(super) async fn shares(&self) -> Option<u8> {
+        let told = async {
+            let status = self.client("superuser").await.ok()?.nexus.status().await.ok()?;
+            Some(status.keys?.shares)
+        };
+        timeout(ASKING, told).await.ok().flatten()
     }
 
     fn roles(&self) -> Roles {
@@ -126,13 +152,20 @@ impl Cluster {
         // A caller that has gone needs no answer, but what it asked for is done.
         let _ = timeout(ASKING, control::answer(&mut stream, &response)).await;
         if stops {
-            self.stop.cancel();
+            self.asked.cancel();
         }
     }
 
     async fn status(&self) -> Status {
         let programs = self.programs.iter().map(status_of);
-        let programs = futures::future::join_all(programs).await;
+        let mut programs = futures::future::join_all(programs).await;
+        if programs.iter().any(|program| program.shard.is_some() && !program.ready) {
+            let shares = self.shares().await;
+            for (program, known) in programs.iter_mut().zip(&self.programs) {
+                program.spare =
+                    !program.ready && program.pid.is_some() && known.program.is_spare(shares);
+            }
+        }
         let people = self.people.lock().await;
         let served = people.iter().map(|(name, id)| Served::new(&self.home, name, id));
         let environment =
@@ -223,6 +256,7 @@ async fn status_of(supervised: &Supervised) -> ProgramStatus {
         pid: state.pid,
         restarts: state.restarts,
         ready: answer == Answer::Ready,
+        spare: false,
         reason,
         url: program.url(),
         log: program.log.display().to_string(),

@@ -87,6 +87,9 @@ pub(super) struct ProgramStatus {
     pub(super) pid: Option<u32>,
     pub(super) restarts: u32,
     pub(super) ready: bool,
+    /// A Keeper that rightly holds nothing: the root key is split among fewer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) spare: bool,
     /// Why it isn't ready.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) reason: String,
@@ -179,7 +182,11 @@ fn surprise(response: &Response) -> CliError {
 }
 
 async fn connect(home: &Home) -> Result<UnixStream, CliError> {
-    UnixStream::connect(home.control()).await.map_err(|_| checks::not_running(home))
+    let connected = UnixStream::connect(home.control()).await;
+    connected.map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => checks::not_ours(home),
+        _ => checks::not_running(home),
+    })
 }
 
 async fn exchange(stream: &mut UnixStream, request: &Request) -> Result<Response, CliError> {

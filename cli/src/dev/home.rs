@@ -123,16 +123,14 @@ impl Home {
         }
     }
 
-    /// The process that runs here, if one does.
-    pub(super) fn runner(&self) -> Option<u32> {
-        let mut file = File::open(self.lock_file()).ok()?;
-        match file.try_lock_shared() {
-            Err(TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                file.read_to_string(&mut pid).ok()?;
-                pid.trim().parse().ok()
+    /// The process that runs here, if one does. Only the directory's owner can tell.
+    pub(super) fn runner(&self) -> Result<Option<u32>, CliError> {
+        match File::open(self.lock_file()) {
+            Ok(file) => Ok(holder(file)),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Err(checks::not_ours(self))
             }
-            _ => None,
+            Err(_) => Ok(None),
         }
     }
 
@@ -179,6 +177,14 @@ impl Home {
     }
 }
 
+/// The process that holds the lock.
+fn holder(mut lock: File) -> Option<u32> {
+    let Err(TryLockError::WouldBlock) = lock.try_lock_shared() else { return None };
+    let mut pid = String::new();
+    lock.read_to_string(&mut pid).ok()?;
+    pid.trim().parse().ok()
+}
+
 /// Makes a directory that only its owner can enter, or makes an existing one so.
 fn private_dir(path: &Path) -> Result<(), CliError> {
     DirBuilder::new()
@@ -212,13 +218,13 @@ mod tests {
     fn a_directory_has_one_runner_at_a_time_and_names_it() {
         let temp = tempfile::tempdir().expect("a directory");
         let home = Home::at(&temp.path().join("x")).expect("absolute");
-        assert_eq!(home.runner(), None);
+        assert_eq!(home.runner(), Ok(None));
         let locked = home.take().expect("free");
-        assert_eq!(home.runner(), Some(std::process::id()));
+        assert_eq!(home.runner(), Ok(Some(std::process::id())));
         let refused = home.take().expect_err("taken").to_string();
         assert!(refused.ends_with(&format!("process {}", std::process::id())), "{refused}");
         drop(locked);
-        assert_eq!(home.runner(), None);
+        assert_eq!(home.runner(), Ok(None));
         home.take().expect("free again");
         let mode = fs::metadata(home.root()).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o700);

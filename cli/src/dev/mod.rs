@@ -12,6 +12,7 @@ mod checks;
 mod cluster;
 mod console;
 mod control;
+mod custody;
 mod demo;
 mod env;
 mod exec;

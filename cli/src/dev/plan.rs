@@ -63,6 +63,11 @@ impl Program {
     pub(super) fn probe_port(&self) -> u16 {
         self.port + 1
     }
+
+    /// True of a Keeper that has no part in a split of so many shares.
+    pub(super) fn is_spare(&self, shares: Option<u8>) -> bool {
+        self.shard.zip(shares).is_some_and(|(shard, shares)| shard > shares)
+    }
 }
 
 impl Plan {

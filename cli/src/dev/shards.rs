@@ -1,7 +1,7 @@
 //! Recovery shards in files: in plain, as only a laptop may keep them, or for their custodians.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -30,16 +30,51 @@ pub(super) async fn save(nexus: &NexusClient, dir: &Path) -> Result<Set, CliErro
     let wanted = RecoverRequest::default();
     let given = nexus.recover(&wanted).await;
     let set = Set::of(given.map_err(|e| refused("give its recovery shards", &e))?);
-    for old in files(dir, |_| true)? {
+    let (half, whole) = (dir.join(HALF), dir.join(WHOLE));
+    discard(&half)?;
+    Folder::prepare(Some(half.clone()))?.save(&set.parcels)?;
+    fs::rename(&half, &whole).map_err(|e| checks::file("make", &whole, &e))?;
+    settle(dir)?;
+    Ok(set)
+}
+
+/// A set that is being written.
+const HALF: &str = "half";
+
+/// A set that was written and takes the place of the one before.
+const WHOLE: &str = "whole";
+
+/// Puts a whole set in the place of the one before; whatever ends it halfway, the next time ends it.
+fn settle(dir: &Path) -> Result<(), CliError> {
+    let (half, whole) = (dir.join(HALF), dir.join(WHOLE));
+    if !whole.exists() {
+        return Ok(());
+    }
+    for new in files(&whole, |_| true)? {
+        let to = dir.join(new.file_name().unwrap_or_default());
+        fs::copy(&new, &to).map_err(|e| checks::file("write", &to, &e))?;
+    }
+    let of_before = |path: &Path| !whole.join(path.file_name().unwrap_or_default()).exists();
+    for old in files(dir, of_before)? {
         fs::remove_file(&old).map_err(|e| checks::file("remove", &old, &e))?;
     }
-    Folder::prepare(Some(dir.to_owned()))?.save(&set.parcels)?;
-    Ok(set)
+    fs::rename(&whole, &half).map_err(|e| checks::file("remove", &whole, &e))?;
+    discard(&half)
+}
+
+fn discard(folder: &Path) -> Result<(), CliError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(checks::file("remove", folder, &error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The recovery shards that were saved in plain; none if the cluster never had a key, or has
 /// custodians.
 pub(super) fn load(dir: &Path) -> Result<Vec<RecoveryShard>, CliError> {
+    settle(dir)?;
     files(dir, is_plain)?.iter().map(|path| one(path)).collect()
 }
 
@@ -97,4 +132,37 @@ fn refused(doing: &str, error: &ClientError) -> CliError {
         format!("Nexus would not {doing}: {error}"),
         "See logs/nexus-0.log and audit/nexus-0.jsonl in the cluster's directory.",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_that_was_written_takes_its_place_however_often_it_was_interrupted() {
+        let temp = tempfile::tempdir().expect("a directory");
+        let dir = temp.path();
+        let text = |digit: &str| format!("spike:1:{}\n", digit.repeat(64));
+        let put = |name: &str, digit| fs::write(dir.join(name), text(digit)).expect("written");
+        for index in [1, 2, 3] {
+            put(&format!("spike.recovery.{index}.txt"), "a");
+        }
+        put("notes", "n");
+        // Half a set is none.
+        fs::create_dir(dir.join(HALF)).expect("made");
+        put("half/spike.recovery.1.txt", "b");
+        settle(dir).expect("nothing to do");
+        assert_eq!((saved(dir).expect("read"), load(dir).expect("read").len()), (3, 3));
+
+        fs::create_dir(dir.join(WHOLE)).expect("made");
+        put("whole/spike.recovery.1.txt", "c");
+        put("whole/spike.recovery.2.age", "c");
+        discard(&dir.join(HALF)).expect("gone");
+        put("spike.recovery.1.txt", "c");
+        assert_eq!(load(dir).expect("read").len(), 1);
+        assert_eq!(saved(dir).expect("read"), 2);
+        let first = fs::read_to_string(dir.join("spike.recovery.1.txt")).expect("there");
+        assert_eq!(first, text("c"));
+        assert!(dir.join("notes").exists() && !dir.join(WHOLE).exists());
+    }
 }

@@ -36,7 +36,8 @@ impl Args {
         if status.sealed {
             return Err(caution::sealed(&home));
         }
-        let well = status.started && status.programs.iter().all(|program| program.ready);
+        let is_well = |program: &ProgramStatus| program.ready || program.spare;
+        let well = status.started && status.programs.iter().all(is_well);
         if well { Ok(()) } else { Err(CliError::Verdict(Exit::Unavailable)) }
     }
 }
@@ -60,7 +61,11 @@ fn render(status: &Status, paint: Paint) -> String {
 }
 
 fn line(program: &ProgramStatus, paint: Paint) -> String {
-    let state = if program.ready { paint.good("ready") } else { paint.bad(&program.reason) };
+    let state = match program {
+        ProgramStatus { ready: true, .. } => paint.good("ready"),
+        ProgramStatus { spare: true, .. } => "holds nothing, as it should".to_owned(),
+        ProgramStatus { reason, .. } => paint.bad(reason),
+    };
     let pid = program.pid.map_or("-".to_owned(), |pid| pid.to_string());
     let restarts = match program.restarts {
         0 => String::new(),
@@ -85,6 +90,7 @@ mod tests {
             pid,
             restarts,
             ready: reason.is_empty(),
+            spare: name == "keeper-1",
             reason: reason.to_owned(),
             url: "https://127.0.0.1:8553".to_owned(),
             log: String::new(),
@@ -99,6 +105,7 @@ mod tests {
             sealed: false,
             programs: vec![
                 program("keeper-0", Some(1), Some(12), 1, ""),
+                program("keeper-1", Some(2), Some(13), 0, "no shard is committed yet"),
                 program("nexus-0", None, None, 3, "it doesn't answer"),
             ],
             identities: vec![Served {
@@ -110,6 +117,7 @@ mod tests {
         };
         let text = "quickstart in /x/.spike (process 7)\n\n  \
             keeper-0     shard 1   https://127.0.0.1:8553   pid 12       ready, restarted once\n  \
+            keeper-1     shard 2   https://127.0.0.1:8553   pid 13       holds nothing, as it should\n  \
             nexus-0                https://127.0.0.1:8553   pid -        it doesn't answer, restarted 3 times\n\
             \nidentities\n  superuser    spiffe://spike.ist/x\n";
         assert_eq!(render(&status, Paint::PLAIN), text);

@@ -34,14 +34,14 @@ impl Args {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let home = Home::at(&self.place.dir)?;
         let console = Console::from_process();
-        let Some(pid) = home.runner() else {
+        let Some(pid) = home.runner()? else {
             console.note(format_args!("nothing runs in {}", home.root().display()));
             return Ok(());
         };
         control::tell(&home, &Request::Stop).await?;
         let deadline = Instant::now() + PATIENCE;
         // The lock goes with the process, and the process only after its programs.
-        while home.runner() == Some(pid) {
+        while home.runner()? == Some(pid) {
             if Instant::now() >= deadline {
                 return Err(CliError::new(
                     Exit::Other,

@@ -273,7 +273,7 @@ fn stop_signals() -> Result<CancellationToken, CliError> {
 async fn serve(
     plan: Plan,
     home: Home,
-    stop: CancellationToken,
+    asked: CancellationToken,
     console: Console,
 ) -> Result<(), CliError> {
     for program in plan.programs.iter().chain(&plan.schema).chain(&plan.bootstrap) {
@@ -284,27 +284,22 @@ async fn serve(
         CliError::other(error.to_string(), "See whether the directory can be written.")
     })?;
     let listener = control::listen(&home.control())?;
-    let cluster = Cluster::prepare(plan, home, authority, stop.clone()).await?;
-    if let Err(error) = bringup::make_schema(&cluster, &stop, console).await {
+    let cluster = Cluster::prepare(plan, home, authority, asked).await?;
+    if let Err(error) = bringup::make_schema(&cluster, &cluster.asked, console).await {
         cluster.close().await;
         return Err(error);
     }
     // Everything runs inside this one task, on the process's first thread: see `launch::start`.
-    let keep = join_all(cluster.programs.iter().map(|program| program.keep(&stop, console)));
+    let Cluster { asked, stop, .. } = &cluster;
+    let keep = join_all(cluster.programs.iter().map(|program| program.keep(stop, console)));
     let story = async {
-        let brought_up =
-            stop.run_until_cancelled(Box::pin(bringup::bring_up(&cluster, console))).await;
-        match brought_up {
-            Some(Ok(())) => welcome(&cluster, console),
-            Some(Err(error)) => {
-                stop.cancel();
-                return Err(error);
-            }
-            None => {}
+        let told = asked.run_until_cancelled(Box::pin(tell(&cluster, console))).await;
+        if told.is_none() {
+            console.note("stopping…");
+            cluster.custody.end(&cluster, console).await;
         }
-        stop.cancelled().await;
-        console.note("stopping…");
-        Ok(())
+        stop.cancel();
+        told.unwrap_or(Ok(()))
     };
     let (_, (), ended) = tokio::join!(keep, cluster.answer_requests(listener), story);
     cluster.close().await;
@@ -312,6 +307,14 @@ async fn serve(
         console.done("stopped; nothing is left running");
     }
     ended
+}
+
+/// From nothing to a cluster that serves, and on until it is to stop or can't start.
+async fn tell(cluster: &Cluster, console: Console) -> Result<(), CliError> {
+    bringup::bring_up(cluster, console).await?;
+    welcome(cluster, console);
+    cluster.custody.keep(cluster, console).await;
+    Ok(())
 }
 
 fn welcome(cluster: &Cluster, console: Console) {
