@@ -10,7 +10,8 @@ use crate::error::{CliError, Exit};
 pub(crate) struct Doing {
     verb: &'static str,
     object: String,
-    role: Option<Role>,
+    /// Who may, if a role alone decides.
+    roles: &'static [Role],
     /// What it means if nothing is found, if that isn't that the object is missing.
     missing: Option<Meaning>,
     /// What it means if the present state forbids it, if there is only one such state.
@@ -30,12 +31,16 @@ impl Doing {
     /// Something that a policy may allow.
     pub(crate) fn new(verb: &'static str, object: impl Into<String>) -> Self {
         let mend = "Check the arguments; the command's --help has examples.";
-        Self { verb, object: object.into(), role: None, missing: None, conflict: None, mend }
+        Self { verb, object: object.into(), roles: &[], missing: None, conflict: None, mend }
     }
 
-    /// Something that only a role may do.
-    pub(crate) fn as_role(role: Role, verb: &'static str, object: impl Into<String>) -> Self {
-        Self { role: Some(role), ..Self::new(verb, object) }
+    /// Something that only these roles may do.
+    pub(crate) fn as_role(
+        roles: &'static [Role],
+        verb: &'static str,
+        object: impl Into<String>,
+    ) -> Self {
+        Self { roles, ..Self::new(verb, object) }
     }
 
     /// Says what it means if nothing is found, and what to do then.
@@ -66,10 +71,14 @@ impl Doing {
 /// Tells a client's error.
 pub(crate) fn explain(error: &ClientError, doing: &Doing, me: &SpiffeId) -> CliError {
     let (exit, next) = remedy(error, doing, me);
-    let Doing { verb, object, .. } = doing;
+    let Doing { verb, object, roles, .. } = doing;
     if let Some(Meaning { what, next }) = doing.meaning(error) {
         return CliError::new(exit, format!("cannot {verb} {object}: {what}"), next);
     }
+    let next = match error {
+        ClientError::Denied if !roles.is_empty() => whom_to_be(roles),
+        _ => next.to_owned(),
+    };
     let what = match error {
         ClientError::Denied => format!("access denied: {me} may not {verb} {object}"),
         ClientError::NotFound => format!("{object} not found"),
@@ -82,7 +91,7 @@ fn remedy(error: &ClientError, doing: &Doing, me: &SpiffeId) -> (Exit, &'static 
     match error {
         ClientError::Url { .. } => (Exit::Usage, "Use --url https://<host>:<port>."),
         ClientError::BadRequest { .. } => (Exit::Other, doing.mend),
-        ClientError::Denied => (Exit::Denied, whom_to_be(doing, me)),
+        ClientError::Denied => (Exit::Denied, whom_to_ask(me)),
         ClientError::NotFound => {
             (Exit::Missing, "Check the name and the version; the `list` commands show what exists.")
         }
@@ -102,25 +111,27 @@ fn remedy(error: &ClientError, doing: &Doing, me: &SpiffeId) -> (Exit, &'static 
         ClientError::TimedOut { .. } => {
             (Exit::Unavailable, "Try again, or give it longer with --timeout. A write may be done.")
         }
-        _ if doing.role == Some(Role::Restore) => {
+        _ if doing.roles.contains(&Role::Restore) => {
             (Exit::Other, "If this is a Nexus of SPIKE, use `spike operator restore --one-by-one`.")
         }
         _ => (Exit::Other, "Check that the URL is a Nexus' and that both versions fit."),
     }
 }
 
-fn whom_to_be(doing: &Doing, me: &SpiffeId) -> &'static str {
-    match doing.role {
-        Some(Role::Recover) => "Run it as spiffe://<trust domain>/spike/pilot/role/recover.",
-        Some(Role::Restore) => "Run it as spiffe://<trust domain>/spike/pilot/role/restore.",
-        Some(_) => "Run it as spiffe://<trust domain>/spike/pilot/role/superuser.",
+fn whom_to_be(roles: &[Role]) -> String {
+    let ids: Vec<_> = roles.iter().map(|role| role.id("<trust domain>")).collect();
+    format!("Run it as {}.", ids.join(" or "))
+}
+
+fn whom_to_ask(me: &SpiffeId) -> &'static str {
+    match me {
         // No policy is asked for these.
-        None if named(me, Role::Lite) => "This role may use `spike cipher` and nothing else.",
-        None if named(me, Role::Recover) => {
+        me if named(me, Role::Lite) => "This role may use `spike cipher` and nothing else.",
+        me if named(me, Role::Recover) => {
             "This role is for `spike operator recover` and `drill` only."
         }
-        None if named(me, Role::Restore) => "This role is for `spike operator` only.",
-        None => "Ask for a policy that grants it; `spike policy test` shows which one decides.",
+        me if named(me, Role::Restore) => "This role is for `spike operator` only.",
+        _ => "Ask for a policy that grants it; `spike policy test` shows which one decides.",
     }
 }
 
@@ -156,9 +167,11 @@ mod tests {
 
     #[test]
     fn a_denied_role_is_told_which_identity_to_use() {
-        let doing = Doing::as_role(Role::Recover, "take", "recovery shards");
+        let doing = Doing::as_role(&[Role::Superuser, Role::Operator], "read", "the status");
         let (_, text) = told(&ClientError::Denied, &doing);
-        assert!(text.ends_with("/spike/pilot/role/recover."), "{text}");
+        let told = "Run it as spiffe://<trust domain>/spike/pilot/role/superuser or \
+                    spiffe://<trust domain>/spike/operator.";
+        assert!(text.ends_with(told), "{text}");
     }
 
     #[test]

@@ -29,7 +29,7 @@ impl Args {
     /// Shows it.
     pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
         let session = context.nexus().await?;
-        let doing = Doing::as_role(Role::Superuser, "read", "the status");
+        let doing = Doing::as_role(&[Role::Superuser, Role::Operator], "read", "the status");
         let status = session.nexus.status().await.map_err(session.explain(&doing))?;
         self.format.format.print(&status)?;
         match status.status {

@@ -42,3 +42,20 @@ async fn right_settings_are_told_to_be_right() {
     assert_eq!(exit, 0, "{said}");
     assert!(said.contains("shard 3"), "{said}");
 }
+
+#[tokio::test]
+async fn the_help_of_a_server_names_every_variable_of_the_reference() {
+    let reference = include_str!("../../docs/configuration.md");
+    for (name, title) in [("nexus", "Nexus"), ("keeper", "Keeper")] {
+        let out = Command::new(program(name)).arg("--help").output().await.expect("it runs");
+        let help = String::from_utf8_lossy(&out.stdout);
+        let chapters = reference.split("\n## ");
+        let chapters = chapters.filter(|text| text.starts_with(title) || text.starts_with("Both"));
+        let rows = chapters.flat_map(str::lines).filter(|line| line.starts_with("| `SP"));
+        let variables: Vec<_> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+        assert!(variables.len() > 10, "{variables:?}");
+        for variable in variables {
+            assert!(help.contains(variable), "{name} --help doesn't name {variable}");
+        }
+    }
+}

@@ -11,11 +11,14 @@ Settings (environment variables):
   SPIKE_KEEPER_PROBE_PORT   plain /livez, /readyz and /metrics          [default: :8444]
   SPIKE_KEEPER_INDEX        which shard it holds, 1 to 255    [default: pod ordinal + 1]
   SPIKE_INSTANCE            <namespace>/<name>, if clusters share a trust domain
-  SPIKE_IDENTITY            workload-api or files               [default: workload-api]
+  SPIKE_IDENTITY            workload-api, files or kubernetes   [default: workload-api]
   SPIFFE_ENDPOINT_SOCKET    the Workload API [default: unix:///tmp/spire-agent/public/api.sock]
-  SPIKE_IDENTITY_CERT_FILE, SPIKE_IDENTITY_KEY_FILE, SPIKE_IDENTITY_BUNDLE_FILE
+  SPIKE_IDENTITY_{CERT,KEY,BUNDLE}_FILE
                             PEM files, for SPIKE_IDENTITY=files
-  SPIKE_TRUST_ROOT_NEXUS, SPIKE_TRUST_ROOT_KEEPER, SPIKE_TRUST_ROOT_BOOTSTRAP
+  SPIKE_IDENTITY_AUTHORITY  the authority's https URL, for SPIKE_IDENTITY=kubernetes
+  SPIKE_IDENTITY_{TOKEN,BUNDLE}_FILE
+                            a token and the authority's roots, for SPIKE_IDENTITY=kubernetes
+  SPIKE_TRUST_ROOT_{NEXUS,KEEPER,BOOTSTRAP,PILOT,LITE_WORKLOAD,OPERATOR}
                             trust domains, separated by commas     [default: spike.ist]
   SPIKE_AUDIT               stdout or file:/path                      [default: stdout]
   SPIKE_AUDIT_SYNC          group (fdatasync) or os                    [default: group]

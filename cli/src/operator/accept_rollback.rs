@@ -30,7 +30,7 @@ impl Args {
             prompt::confirm("Accept the store as it is, with the policies of its backup?")?;
         }
         let session = context.nexus().await?;
-        let doing = Doing::as_role(Role::Restore, "accept", "the older store").conflict(
+        let doing = Doing::as_role(&[Role::Restore], "accept", "the older store").conflict(
             "the store is not older than anyone has seen",
             "There is nothing to accept; `spike status` shows what Nexus is waiting for.",
         );

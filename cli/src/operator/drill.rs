@@ -38,10 +38,11 @@ impl Args {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
         let shards = wire(self.at_hand.read()?);
         let session = context.nexus().await?;
-        let doing = Doing::as_role(Role::Restore, "try", "recovery shards").missing(
-            "no recovery shards were ever given out",
-            "Take them out first: `spike operator recover`, as the role recover.",
-        );
+        let doing = Doing::as_role(&[Role::Restore, Role::Recover], "try", "recovery shards")
+            .missing(
+                "no recovery shards were ever given out",
+                "Take them out first: `spike operator recover`, as the role recover.",
+            );
         let drilled = session.nexus.drill(&DrillRequest { shards }).await;
         let drilled = drilled.map_err(session.explain(&doing))?;
         output::print(&told(&drilled))?;

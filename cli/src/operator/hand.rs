@@ -31,13 +31,21 @@ impl AtHand {
     /// Reads, decrypts and parses all of them. Plaintext stays in memory.
     pub(crate) fn read(&self) -> Result<Vec<RecoveryShard>, CliError> {
         let keys = Keys::read(&self.identity)?;
-        let shards = match self.files.is_empty() {
+        let found = match self.files.is_empty() {
             false => self.files.iter().map(|path| one_of(path, &keys)).collect(),
             true if prompt::is_possible() => typed(),
-            true => lines(&plain(input::stdin()?, "standard input", &keys)?),
+            true => lines(&plain(input::stdin()?, STDIN, &keys)?),
         }?;
-        different(shards)
+        different(found)
     }
+}
+
+const STDIN: &str = "standard input";
+
+/// A shard, and where it was found.
+struct Found {
+    place: String,
+    shard: RecoveryShard,
 }
 
 /// All of them, as one call takes them.
@@ -50,51 +58,58 @@ pub(crate) fn wire(shards: Vec<RecoveryShard>) -> Vec<Wire> {
 }
 
 /// Whoever gives one twice believes to have more than there are.
-fn different(shards: Vec<RecoveryShard>) -> Result<Vec<RecoveryShard>, CliError> {
-    let mut indices: Vec<_> = shards.iter().map(|shard| shard.index).collect();
-    indices.sort_unstable();
-    match indices.iter().zip(indices.iter().skip(1)).find(|(one, next)| one == next) {
-        Some((twice, _)) => Err(CliError::usage(
-            format!("shard {twice} is given twice"),
-            "Give different shards, at least as many as the threshold.",
-        )),
-        None if indices.is_empty() => Err(CliError::usage(
+fn different(found: Vec<Found>) -> Result<Vec<RecoveryShard>, CliError> {
+    for (nth, one) in found.iter().enumerate() {
+        if let Some(same) = found.iter().skip(nth + 1).find(|f| f.shard.index == one.shard.index) {
+            let (index, first, second) = (one.shard.index, &one.place, &same.place);
+            return Err(CliError::usage(
+                format!("shard {index} is given twice: {first} and {second}"),
+                "Give different shards, at least as many as the threshold.",
+            ));
+        }
+    }
+    if found.is_empty() {
+        return Err(CliError::usage(
             "no recovery shard given",
             "Give it the files that `spike operator recover` wrote, or their text.",
-        )),
-        None => Ok(shards),
+        ));
     }
+    Ok(found.into_iter().map(|found| found.shard).collect())
 }
 
-fn one_of(path: &std::path::Path, keys: &Keys) -> Result<RecoveryShard, CliError> {
-    of_text(&plain(input::file(path)?, &path.display().to_string(), keys)?)
+fn one_of(path: &std::path::Path, keys: &Keys) -> Result<Found, CliError> {
+    let place = path.display().to_string();
+    of_text(&plain(input::file(path)?, &place, keys)?, place)
 }
 
-fn of_text(text: &[u8]) -> Result<RecoveryShard, CliError> {
-    let text = std::str::from_utf8(text).map_err(|_| refused(NotAShard::Form))?;
-    RecoveryShard::parse(text).map_err(refused)
+fn of_text(text: &[u8], place: String) -> Result<Found, CliError> {
+    let text = std::str::from_utf8(text).map_err(|_| refused(NotAShard::Form, &place))?;
+    let shard = RecoveryShard::parse(text).map_err(|why| refused(why, &place))?;
+    Ok(Found { place, shard })
 }
 
-fn lines(text: &[u8]) -> Result<Vec<RecoveryShard>, CliError> {
-    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-    lines.map(of_text).collect()
+fn lines(text: &[u8]) -> Result<Vec<Found>, CliError> {
+    let lines = text.split(|byte| *byte == b'\n').zip(1..);
+    let lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
+    lines.map(|(line, number)| of_text(line, format!("line {number} of {STDIN}"))).collect()
 }
 
 /// Asks until an empty answer.
-fn typed() -> Result<Vec<RecoveryShard>, CliError> {
-    let mut shards = Vec::new();
+fn typed() -> Result<Vec<Found>, CliError> {
+    let mut found = Vec::new();
     loop {
-        let question = format!("Enter recovery shard {} (empty to end): ", shards.len() + 1);
+        let place = format!("recovery shard {}", found.len() + 1);
+        let question = format!("Enter {place} (empty to end): ");
         let answer: Zeroizing<String> = prompt::hidden(&question, "files")?;
         if answer.trim().is_empty() {
-            return Ok(shards);
+            return Ok(found);
         }
-        shards.push(of_text(answer.as_bytes())?);
+        found.push(of_text(answer.as_bytes(), place)?);
     }
 }
 
-fn refused(why: NotAShard) -> CliError {
-    CliError::usage(why.to_string(), "Give it what `spike operator recover` wrote.")
+fn refused(why: NotAShard, place: &str) -> CliError {
+    CliError::usage(format!("{place}: {why}"), "Give it what `spike operator recover` wrote.")
 }
 
 /// How a custodian goes on whose key only age itself can use.

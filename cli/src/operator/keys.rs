@@ -24,7 +24,7 @@ impl Args {
     /// Shows it.
     pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
         let session = context.nexus().await?;
-        let doing = Doing::as_role(Role::Superuser, "read", "the key ring");
+        let doing = Doing::as_role(&[Role::Superuser, Role::Operator], "read", "the key ring");
         let keys = session.nexus.keys().await.map_err(session.explain(&doing))?;
         self.format.format.print(&keys)
     }

@@ -60,7 +60,11 @@ impl Args {
             prompt::confirm("Make a new set? Nexus will refuse the shards of before.")?;
         }
         let session = context.nexus().await?;
-        let doing = Doing::as_role(Role::Recover, "take", "recovery shards")
+        let shards = match &self.recipients_file {
+            Some(file) => format!("recovery shards for the custodians in {}", file.display()),
+            None => "recovery shards".to_owned(),
+        };
+        let doing = Doing::as_role(&[Role::Recover], "take", shards)
             .mend("Correct the list of custodians: one age public key (age1…) for each of them.");
         let given = session.nexus.recover(&wanted).await.map_err(|error| match error {
             // Nothing of the request without custodians can be wrong.
@@ -79,10 +83,17 @@ impl Args {
         match recipients.iter().position(|given| is_secret(given)) {
             None => Ok(recipients),
             Some(at) => Err(CliError::usage(
-                format!("recipient {} is a secret key; nothing was sent", at + 1),
+                format!("{} is a secret key; nothing was sent", self.nth(at + 1)),
                 "Give its public one (`age-keygen -y` shows it), and make another: this one was \
                  written where it doesn't belong.",
             )),
+        }
+    }
+
+    fn nth(&self, number: usize) -> String {
+        match &self.recipients_file {
+            Some(file) => format!("{}: recipient {number}", file.display()),
+            None => format!("recipient {number}"),
         }
     }
 

@@ -46,7 +46,6 @@ pub(crate) struct Args {
         long,
         value_name = "DURATION",
         num_args = 0..=1,
-        require_equals = true,
         default_missing_value = "5m",
         value_parser = spike_runtime::env::parse_duration
     )]
@@ -61,7 +60,7 @@ pub(crate) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   spike operator reshare --shares 5 --threshold 3
-  spike operator reshare --shares 5 --threshold 3 --wait=10m";
+  spike operator reshare --shares 5 --threshold 3 --wait 10m";
 
 const ALONE: &str = "With a threshold of 1 every Keeper alone holds the whole root key. Go on?";
 
@@ -105,7 +104,7 @@ fn generation(keys: &KeysResponse, quorum: Quorum) -> u64 {
 }
 
 fn doing() -> Doing {
-    Doing::as_role(Role::Superuser, "re-share", "the root key")
+    Doing::as_role(&[Role::Superuser, Role::Operator], "re-share", "the root key")
         .conflict(
             "the re-share before it has not settled yet",
             "`spike operator keys` shows which Keepers it waits for; --wait waits for them.",

@@ -78,13 +78,13 @@ async fn one_by_one(session: &Session, shards: Vec<RecoveryShard>) -> Result<(),
 }
 
 async fn reset(session: &Session) -> Result<(), CliError> {
-    let doing = Doing::as_role(Role::Restore, "forget", "the shards that came one by one");
+    let doing = Doing::as_role(&[Role::Restore], "forget", "the shards that came one by one");
     let reset = session.nexus.reset_restore().await.map_err(session.explain(&doing))?;
     output::print(&format!("Shards forgotten: {}", reset.forgotten))
 }
 
 fn doing() -> Doing {
-    Doing::as_role(Role::Restore, "restore", "the root key")
+    Doing::as_role(&[Role::Restore], "restore", "the root key")
         .mend("Give it enough shards of the set that `spike operator recover` made last.")
         .conflict(
             "Nexus has its root key: there is nothing to restore",

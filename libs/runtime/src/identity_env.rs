@@ -10,7 +10,7 @@ use crate::Env;
 /// Where SPIRE's agent listens unless it is told otherwise.
 pub const DEFAULT_ENDPOINT: &str = "unix:///tmp/spire-agent/public/api.sock";
 
-const INSTANCE: &str = "Use the namespace and name of the cluster's Spike resource: team/spike.";
+const INSTANCE: &str = "Use <namespace>/<name> of the SpikeCluster, such as team/spike.";
 
 #[derive(Clone, Copy)]
 enum Kind {

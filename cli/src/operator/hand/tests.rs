@@ -50,14 +50,27 @@ fn standard_input_has_one_shard_per_line() {
     let (one, two) = ("01".repeat(32), "02".repeat(32));
     let text = format!("spike:1:{one}\r\n\n spike:2:{two}");
     let shards = lines(text.as_bytes()).expect("two shards");
-    let indices: Vec<_> = shards.iter().map(|shard| shard.index.get()).collect();
+    let indices: Vec<_> = shards.iter().map(|found| found.shard.index.get()).collect();
     assert_eq!(indices, [1, 2]);
 }
 
 #[test]
 fn a_bad_shard_is_not_repeated_in_the_error() {
-    let error = lines(b"spike:1:5ec2e7").expect_err("too short");
+    let error = lines(b"\n\nspike:1:5ec2e7").err().expect("too short");
     assert!(!format!("{error:?}").contains("5ec2e7"), "{error:?}");
+    assert!(error.to_string().starts_with("line 3 of standard input: "), "{error}");
+}
+
+#[test]
+fn a_file_that_holds_no_shard_or_one_that_is_there_already_is_named() {
+    let (temp, _) = folder();
+    write(&temp.path().join("1.txt"), &text(1));
+    write(&temp.path().join("copy.txt"), &text(1));
+    write(&temp.path().join("empty.txt"), "");
+    let (_, said) = told(&at_hand(temp.path(), &["1.txt", "empty.txt"], &[]));
+    assert!(said.contains("/empty.txt: a recovery shard has the form"), "{said}");
+    let (_, said) = told(&at_hand(temp.path(), &["1.txt", "copy.txt"], &[]));
+    assert!(said.contains("/1.txt and ") && said.contains("/copy.txt"), "{said}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ pub enum InvalidDuration {
     #[error("not a duration")]
     Syntax,
     /// A number without a unit.
-    #[error("a duration needs a unit")]
+    #[error("a duration needs a unit: 500ms, 5s or 2m")]
     Unit,
     /// Below zero.
     #[error("a duration can't be negative here")]
