@@ -43,7 +43,7 @@ pub(crate) async fn run(command: SchemaCommand, place: Place) -> anyhow::Result<
     let Place::Postgres(options) = place else {
         bail!("the {} store brings its schema up to date by itself", place.kind());
     };
-    let mut connection = connect(&options).await.context("no store")?;
+    let mut connection = connect(&options).await?;
     let status = change(command, &mut connection).await?;
     let servers = schema::servers(&mut connection).await.context("it isn't known who may serve")?;
     announce(status, &servers);

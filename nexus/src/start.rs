@@ -105,7 +105,7 @@ pub(crate) async fn open_store(
                 return Ok(());
             }
             Err(error) if may_come(&error) => error,
-            Err(error) => return Err(error).context("no store"),
+            Err(error) => return Err(error.into()),
         };
         missed(&error);
         let why = error.to_string();

@@ -107,6 +107,31 @@ async fn a_silent_server_ends_the_call_at_its_deadline_and_is_asked_once() {
 }
 
 #[tokio::test]
+async fn a_connection_may_take_as_long_as_the_call() {
+    // Its backlog accepts for it; nobody shakes hands.
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("https://{}", mute.local_addr().expect("bound"));
+    let trust = Trust::new(Duration::from_mins(5)).await;
+    let me = trust.identity(WORKLOAD).await;
+    let client = NexusClient::new(&me, url.parse().expect("a URL"), &Roles::default());
+    let deadline = Duration::from_secs(6);
+    let error = client.expect("a client").with_deadline(deadline).get_secret(&path(), None).await;
+    let Err(ClientError::TimedOut { waited, .. }) = error else {
+        unreachable!("it waits as long as it was told: {error:?}")
+    };
+    assert!(waited >= deadline, "{waited:?}");
+}
+
+#[tokio::test]
+async fn a_url_that_goes_on_after_the_port_is_shown_whole_but_for_its_query() {
+    let trust = Trust::new(Duration::from_mins(5)).await;
+    let me = trust.identity(WORKLOAD).await;
+    let url = "https://nexus:8553/v1/store?token=hunter2".parse().expect("a URL");
+    let refused = NexusClient::new(&me, url, &Roles::default()).err().expect("refused").to_string();
+    assert!(refused.contains(r#""https://nexus:8553/v1/store?…""#), "{refused}");
+}
+
+#[tokio::test]
 async fn an_answer_that_does_not_end_in_time_is_no_answer() {
     let begun = "HTTP/1.1 200 X\r\ncontent-length: 1000\r\n\r\n{\"data\":";
     let (client, _, _trust) = client(move |_| begun.into()).await;

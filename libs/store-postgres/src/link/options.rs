@@ -266,10 +266,10 @@ fn shown(name: &str) -> String {
 fn hint(name: &str) -> &'static str {
     match name {
         "ssl" | "tls" | "sslnegotiation" | "ssl-mode" | "ssl_mode" | "requiressl" => {
-            "; did you mean sslmode?"
+            ": here it is sslmode"
         }
         "connection" | "max_connections" | "max-connections" | "maxconnections" | "pool_size"
-        | "pool_max_conns" | "max_conns" | "connection_limit" => "; did you mean connections?",
+        | "pool_max_conns" | "max_conns" | "connection_limit" => ": here it is connections",
         "sslrootcert" | "sslca" | "ssl-ca" | "ssl_ca" => {
             ": the authority's certificate is in SPIKE_NEXUS_STORE_CA_FILE"
         }
@@ -360,8 +360,8 @@ mod tests {
     #[test]
     fn a_parameter_of_another_program_leads_to_ours() {
         for (parameter, leads) in [
-            ("ssl=true", "did you mean sslmode?"),
-            ("pool_size=3", "did you mean connections?"),
+            ("ssl=true", "here it is sslmode"),
+            ("pool_size=3", "here it is connections"),
             ("sslrootcert=/ca.pem", "SPIKE_NEXUS_STORE_CA_FILE"),
             ("password=hunter2", "SPIKE_NEXUS_STORE_PASSWORD_FILE"),
             ("host=db", "before the ?"),
