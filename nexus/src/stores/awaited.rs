@@ -76,7 +76,7 @@ impl Manage for Awaited {
     /// Nothing is promised before it is known.
     fn capabilities(&self) -> Capabilities {
         let none = Capabilities { multi_path: false, durable: false, shared: false };
-        self.store().map_or(none, |store| store.capabilities())
+        self.store().map_or(none, Manage::capabilities)
     }
 
     async fn health(&self) -> Result<Health> {
