@@ -127,7 +127,8 @@ async fn a_url_that_goes_on_after_the_port_is_shown_whole_but_for_its_query() {
     let trust = Trust::new(Duration::from_mins(5)).await;
     let me = trust.identity(WORKLOAD).await;
     let url = "https://nexus:8553/v1/store?token=hunter2".parse().expect("a URL");
-    let refused = NexusClient::new(&me, url, &Roles::default()).err().expect("refused").to_string();
+    let refused = NexusClient::new(&me, url, &Roles::default());
+    let refused = refused.expect_err("refused").to_string();
     assert!(refused.contains(r#""https://nexus:8553/v1/store?…""#), "{refused}");
 }
 
