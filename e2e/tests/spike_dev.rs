@@ -243,7 +243,7 @@ fn another_user_is_told_that_only_the_owner_can_see_what_runs() {
     let root = own.uid() == 0;
     if !root {
         // Nobody else is at hand: a directory that its owner may not enter either.
-        fs::set_permissions(laptop.dir(), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(laptop.dir(), fs::Permissions::from_mode(0o000)).unwrap();
     }
     for command in ["status", "stop", "env"] {
         let mut other = laptop.command(&[command]);
