@@ -30,12 +30,8 @@ test: setup-test ## Run every test, with real processes on loopback
 	@cargo test --workspace --locked
 
 .PHONY: e2e
-e2e: setup-e2e ## Run the tests that need Kubernetes, on clusters that they start
-	@scripts/tools.sh cluster helm
-	@cargo build --workspace --bins --locked
-	@cargo test --workspace --locked --test 'kubernetes_*' -- --ignored
-	@$(BIN)/spike-kubernetes run -- \
-		cargo test --workspace --locked --test 'cluster_*' -- --ignored --test-threads=1
+e2e: setup-e2e ## Run the tests on real Kubernetes, or one of them (CASE=cluster_apply)
+	@scripts/e2e.sh $(CASE)
 
 .PHONY: cluster
 cluster: setup-e2e ## Start a Kubernetes on this machine and a shell in which kubectl reaches it

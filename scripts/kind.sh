@@ -32,5 +32,5 @@ export KUBECONFIG=$scratch/kubeconfig SPIKE_E2E_KUBECONFIG=$scratch/kubeconfig
 if (($#)); then
     "$@"
 else
-    cargo test --workspace --locked --test 'cluster_*' -- --ignored --test-threads=1
+    scripts/e2e.sh cluster_
 fi

@@ -1,15 +1,23 @@
 //! The `spike-kubernetes` command.
 
 use std::{
+    future::pending,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use tokio::{process::Command, select, signal};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::{
+    process::Command,
+    select,
+    signal::unix::{SignalKind, signal},
+    time::timeout,
+};
 
-use crate::{cluster::Cluster, image, load, namespace, remote};
+use crate::{check, cluster::Cluster, image, load, namespace, remote};
 
 /// The image, by the name under which it is published: what installs Spike finds it in the cluster.
 pub const IMAGE: &str = concat!("ghcr.io/spike-rs/spike:", env!("CARGO_PKG_VERSION"));
@@ -19,6 +27,9 @@ pub const PREVIOUS: &str = "ghcr.io/spike-rs/spike:previous";
 
 /// The same with a Keeper that runs and does nothing: an image that is no good, and doesn't say so.
 pub const MUTE: &str = "ghcr.io/spike-rs/spike:mute";
+
+/// How long the command may go on after it is told to end. A case that is ended takes a second.
+const LAST_WORDS: Duration = Duration::from_secs(20);
 
 /// A Kubernetes of namespaces on this machine, for tests and for looking around.
 #[derive(Debug, Parser)]
@@ -39,6 +50,8 @@ enum Verb {
         #[arg(trailing_var_arg = true)]
         command: Vec<String>,
     },
+    /// Say whether this machine can run a cluster, and if not, why
+    Check,
     /// Write Spike's image as a tar file, from the programs beside this one
     Image {
         /// The image's name
@@ -55,10 +68,21 @@ enum Verb {
 }
 
 impl Args {
-    /// Does what was asked.
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
+    /// Does what was asked; what went wrong is told in one line.
+    pub async fn run(self) -> ExitCode {
+        self.obey().await.unwrap_or_else(|error| {
+            eprintln!("spike-kubernetes: {error:#}");
+            ExitCode::FAILURE
+        })
+    }
+
+    async fn obey(self) -> anyhow::Result<ExitCode> {
         match self.verb {
             Verb::Run { nodes, command } => run(nodes, &command).await,
+            Verb::Check => {
+                check::machine()?;
+                Ok(ExitCode::SUCCESS)
+            }
             Verb::Image { name, file } => {
                 let scratch = tempfile::tempdir()?;
                 image::spike(&[&name], &file, scratch.path())?;
@@ -74,6 +98,7 @@ impl Args {
 }
 
 async fn run(nodes: u8, command: &[String]) -> anyhow::Result<ExitCode> {
+    check::machine()?;
     let scratch = tempfile::tempdir()?;
     let mut cluster = Cluster::start(nodes, &images(scratch.path())?).await?;
     let shell = std::env::var("SHELL").unwrap_or_else(|_| "sh".into());
@@ -90,8 +115,13 @@ async fn run(nodes: u8, command: &[String]) -> anyhow::Result<ExitCode> {
     let status = select! {
         status = child.wait() => Some(status?),
         served = remote::serve(&mut cluster) => { served?; None }
-        _ = signal::ctrl_c() => None,
+        () = told_to_stop() => None,
     };
+    if let Some(pid) = child.id() {
+        end(pid)?;
+        // It may have something to say about it; if it has too much, it is killed.
+        let _ = timeout(LAST_WORDS, child.wait()).await;
+    }
     cluster.stop().await?;
     Ok(match status {
         Some(status) if status.success() => ExitCode::SUCCESS,
@@ -107,6 +137,27 @@ fn images(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     image::postgres(&postgres)?;
     image::tester(load::IMAGE, load::PROGRAM, &load, folder)?;
     Ok(vec![spike, postgres, load])
+}
+
+fn end(pid: u32) -> anyhow::Result<()> {
+    let pid = Pid::from_raw(pid.try_into()?).context("a pid isn't 0")?;
+    kill_process(pid, Signal::TERM).context("end the command")
+}
+
+/// Ctrl-C, or whatever else ends a program politely.
+async fn told_to_stop() {
+    let signal = |kind| async move {
+        match signal(kind) {
+            Ok(mut signal) => drop(signal.recv().await),
+            // It can't be caught: then it ends us, and the cluster with us.
+            Err(_) => pending().await,
+        }
+    };
+    select! {
+        () = signal(SignalKind::interrupt()) => (),
+        () = signal(SignalKind::terminate()) => (),
+        () = signal(SignalKind::hangup()) => (),
+    }
 }
 
 /// `PATH`, so that the command finds the kubectl that fits the cluster.

@@ -1,14 +1,16 @@
-//! The cgroups that a run's kubelets put their pods into. Version 1 only: who has version 2 has a
-//! container engine as well, and with it kind.
+//! The cgroups that a run's kubelets put their pods into: one in each hierarchy of version 1, or one in
+//! the only hierarchy of version 2.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
 const HIERARCHIES: &str = "/sys/fs/cgroup";
+/// Only cgroups of version 2 have it.
+const CONTROLLERS: &str = "cgroup.controllers";
 /// Lies below each hierarchy; the runs below it.
 const PARENT: &str = "spike-kubernetes";
 
@@ -18,17 +20,12 @@ const SHARES: &str = "16384";
 
 /// Makes a node's cgroup in every hierarchy; its path from there.
 pub(crate) fn create(run: &str, node: &str) -> anyhow::Result<String> {
-    let hierarchies = hierarchies()?;
-    ensure!(
-        !hierarchies.is_empty(),
-        "no cgroup v1 hierarchy below {HIERARCHIES}: use kind (scripts/kind.sh), or give a kubeconfig"
-    );
-    for hierarchy in hierarchies {
+    for hierarchy in hierarchies()? {
         let mut at = hierarchy;
         for name in [PARENT, run, node] {
             let child = at.join(name);
             fs::create_dir_all(&child).with_context(|| format!("create {}", child.display()))?;
-            inherit(&at, &child)?;
+            inherit(&at, &child).with_context(|| format!("give {} resources", child.display()))?;
             let shares = child.join("cpu.shares");
             if shares.exists() {
                 fs::write(shares, SHARES)?;
@@ -43,8 +40,9 @@ pub(crate) fn create(run: &str, node: &str) -> anyhow::Result<String> {
 /// again.
 pub(crate) fn sweep(alive: impl Fn(&str) -> bool) {
     // Of all: runc makes some in the hierarchy of version 2 that lies beside those of version 1.
-    for hierarchy in fs::read_dir(HIERARCHIES).into_iter().flatten().flatten() {
-        let parent = hierarchy.path().join(PARENT);
+    let beside = fs::read_dir(HIERARCHIES).into_iter().flatten().flatten();
+    for hierarchy in beside.map(|entry| entry.path()).chain([HIERARCHIES.into()]) {
+        let parent = hierarchy.join(PARENT);
         for run in fs::read_dir(&parent).into_iter().flatten().flatten() {
             if run.path().is_dir() && !alive(&run.file_name().to_string_lossy()) {
                 remove_tree(&run.path());
@@ -64,8 +62,15 @@ fn remove_tree(cgroup: &Path) {
     let _ = fs::remove_dir(cgroup);
 }
 
-/// A new cpuset has no processors and takes no process until it is given some.
+/// A new cpuset has no processors and takes no process until it is given some; and in version 2 a
+/// cgroup has none of its parent's controllers until the parent lends them.
 fn inherit(parent: &Path, child: &Path) -> anyhow::Result<()> {
+    if let Ok(controllers) = fs::read_to_string(parent.join(CONTROLLERS)) {
+        for controller in controllers.split_whitespace() {
+            fs::write(parent.join("cgroup.subtree_control"), format!("+{controller}"))?;
+        }
+        return Ok(());
+    }
     for file in ["cpuset.cpus", "cpuset.mems"] {
         if child.join(file).exists() {
             fs::write(child.join(file), fs::read(parent.join(file))?)?;
@@ -74,7 +79,19 @@ fn inherit(parent: &Path, child: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Passes if cgroups can be made here. Containers often have them read-only.
+pub(crate) fn usable() -> anyhow::Result<()> {
+    let hierarchies = hierarchies()?;
+    let first = hierarchies.first().with_context(|| format!("no cgroups at {HIERARCHIES}"))?;
+    let own = first.join(PARENT);
+    fs::create_dir_all(&own).with_context(|| format!("create {}", own.display()))
+}
+
 fn hierarchies() -> anyhow::Result<Vec<PathBuf>> {
+    let unified = PathBuf::from(HIERARCHIES);
+    if unified.join(CONTROLLERS).exists() {
+        return Ok(vec![unified]);
+    }
     let entries = fs::read_dir(HIERARCHIES).with_context(|| format!("read {HIERARCHIES}"))?;
     let paths = entries.flatten().map(|entry| entry.path());
     // Only version 1 has a file of tasks; `cpu,cpuacct` is linked to from `cpu`.

@@ -13,6 +13,7 @@
 mod api;
 mod args;
 mod cgroup;
+mod check;
 mod cluster;
 mod control;
 mod demo;

@@ -5,6 +5,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+async fn main() -> ExitCode {
     spike_testbed_kubernetes::Args::parse().run().await
 }

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Debian's folder of CNI plugins.
-const CNI_PLUGINS: &str = "/usr/lib/cni";
+pub(crate) const CNI_PLUGINS: &str = "/usr/lib/cni";
 
 /// Its files and arguments, whether it runs or not.
 pub(crate) struct Node {
