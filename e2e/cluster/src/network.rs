@@ -53,8 +53,10 @@ pub(crate) async fn lay_bridge(control: &Machine) -> anyhow::Result<()> {
 /// Plugs a node in.
 pub(crate) async fn plug_in(control: &Machine, node: &Machine, at: Place) -> anyhow::Result<()> {
     let (pods, address) = (at.pods(), at.address());
+    // A machine that was switched off a moment ago may not have dropped its end yet.
     let cable = format!(
-        "ip link add node{0} type veth peer name eth0 netns {1}
+        "ip link delete node{0} 2>/dev/null || true
+         ip link add node{0} type veth peer name eth0 netns {1}
          ip link set node{0} master br0 up
          ip route replace {pods} via {address}",
         at.ordinal, node.pid
