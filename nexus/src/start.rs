@@ -99,7 +99,7 @@ pub(crate) async fn open_store(
     }
     let (mut pause, mut said) = (STORE_PAUSE, String::new());
     loop {
-        let error = match place.open().await {
+        let error = match Box::pin(place.open()).await {
             Ok(opened) => {
                 awaited.is(opened);
                 return Ok(());
