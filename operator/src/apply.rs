@@ -2,9 +2,10 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
-    Api,
+    Api, ResourceExt,
     api::{
-        DeleteParams, DynamicObject, EvictParams, Patch, PatchParams, PostParams, Preconditions,
+        DeleteParams, DynamicObject, EvictParams, ObjectMeta, Patch, PatchParams, PostParams,
+        Preconditions,
     },
 };
 use serde_json::{Value, json};
@@ -27,6 +28,7 @@ const HANDOVER: &str = "spike-operator/scale-handover";
 
 /// What a step is applied to.
 pub(crate) struct Target<'a> {
+    pub(crate) spec: &'a SpikeCluster,
     pub(crate) cluster: &'a Cluster,
     pub(crate) live: &'a Live,
     pub(crate) ctx: &'a Context,
@@ -168,10 +170,36 @@ impl Target<'_> {
         if let (Some(version), Some(metadata)) = (version, metadata) {
             metadata.insert("resourceVersion".to_owned(), json!(version));
         }
-        let params = PatchParams::apply(MANAGER).force();
         let api = self.ctx.api(kind, &self.cluster.names.namespace);
-        let applied = api.patch(&name, &params, &Patch::Apply(manifest)).await;
-        applied.map(drop).map_err(Error::kubernetes(what))
+        let params = PatchParams::apply(MANAGER);
+        let applied = api.patch(&name, &params.clone().force(), &Patch::Apply(&manifest)).await;
+        let applied = match applied {
+            // What somebody added stands beside what is ours, and both can't be: lists are taken
+            // back as a whole.
+            Err(kube::Error::Api(why)) if why.code == 422 => {
+                match api.patch(&name, &params, &Patch::Merge(&manifest)).await {
+                    Ok(_) => {
+                        api.patch(&name, &params.clone().force(), &Patch::Apply(&manifest)).await
+                    }
+                    Err(_) => Err(kube::Error::Api(why)),
+                }
+            }
+            applied => applied,
+        };
+        match applied {
+            // It can't become what it should be, and nothing is lost with it: it is made anew.
+            Err(kube::Error::Api(why)) if why.code == 422 && kind.is_replaceable() => {
+                tracing::warn!(object = what, %why, "is deleted, to be made anew");
+                let deleted = api.delete(&name, &DeleteParams::background()).await;
+                gone(deleted.map(drop), &what)
+            }
+            Ok(now) if now.annotations().contains_key(annotation::RETAINED) => {
+                let mark = json!({"metadata": {"annotations": {annotation::RETAINED: null}}});
+                let taken = api.patch(&name, &params, &Patch::Merge(mark)).await;
+                gone(taken.map(drop), &what)
+            }
+            applied => applied.map(drop).map_err(Error::kubernetes(what)),
+        }
     }
 
     /// A Job's template can't change: it is made once.
@@ -191,13 +219,14 @@ impl Target<'_> {
 
     /// A pod whose node is gone: it has no storage, and its shard can be made again.
     async fn forget(&self, pod: &str, uid: &str) -> Result<(), Error> {
-        let params = just(uid).grace_period(0);
+        let params = just(Some(uid)).grace_period(0);
         gone(self.pods().delete(pod, &params).await.map(drop), &format!("forget pod {pod}"))
     }
 
-    /// The disruption budget arbitrates: 429 means that somebody else is ahead.
+    /// The disruption budget arbitrates: if somebody else is ahead, it is tried again later.
     async fn evict(&self, pod: &str, uid: &str) -> Result<(), Error> {
-        let params = EvictParams { delete_options: Some(just(uid)), ..EvictParams::default() };
+        let only = Some(just(Some(uid)));
+        let params = EvictParams { delete_options: only, ..EvictParams::default() };
         gone(self.pods().evict(pod, &params).await.map(drop), &format!("evict pod {pod}"))
     }
 
@@ -224,8 +253,11 @@ impl Target<'_> {
 
     /// Everything says that it was left behind on purpose.
     async fn retain(&self) -> Result<(), Error> {
-        let mark = json!({"metadata": {"annotations": {annotation::RETAINED: "true"}}});
-        for (kind, name) in self.present() {
+        for (kind, name, live) in self.present() {
+            let mark = json!({"metadata": {
+                "resourceVersion": text(live, &["metadata", "resourceVersion"]),
+                "annotations": {annotation::RETAINED: "true"},
+            }});
             let api = self.ctx.api(kind, &self.cluster.names.namespace);
             let marked = api.patch(&name, &PatchParams::default(), &Patch::Merge(&mark)).await;
             gone(marked.map(drop), &format!("mark {}/{name}", kind.name()))?;
@@ -234,22 +266,23 @@ impl Target<'_> {
     }
 
     /// What is there of ours.
-    fn present(&self) -> Vec<(Kind, String)> {
-        let base = self.live.base.iter().filter(|(_, live)| live.is_some());
+    fn present(&self) -> Vec<(Kind, String, &Value)> {
+        let base = self.live.base.iter();
+        let base =
+            base.filter_map(|(object, live)| Some((object.kind, &object.name, live.as_ref()?)));
         let mut present: Vec<_> =
-            base.map(|(object, _)| (object.kind, object.name.clone())).collect();
-        if self.live.stateful_set.is_some() {
-            present.push((Kind::StatefulSet, self.cluster.names.part(Part::Keeper)));
-        }
-        if self.live.deployment.is_some() {
-            present.push((Kind::Deployment, self.cluster.names.part(Part::Nexus)));
-        }
+            base.map(|(kind, name, live)| (kind, name.clone(), live)).collect();
+        let names = &self.cluster.names;
+        let set = self.live.stateful_set.iter();
+        present.extend(set.map(|live| (Kind::StatefulSet, names.part(Part::Keeper), live)));
+        let nexus = self.live.deployment.iter();
+        present.extend(nexus.map(|live| (Kind::Deployment, names.part(Part::Nexus), live)));
         present
     }
 
     async fn delete(&self, stage: Stage) -> Result<(), Error> {
         let nexus = self.cluster.names.part(Part::Nexus);
-        let doomed = |(kind, name): &(Kind, String)| match stage {
+        let doomed = |(kind, name, _): &(Kind, String, &Value)| match stage {
             Stage::Jobs => false,
             Stage::Nexus => *kind == Kind::Deployment && *name == nexus,
             Stage::Keepers => *kind == Kind::StatefulSet,
@@ -258,70 +291,63 @@ impl Target<'_> {
         };
         let mut doomed: Vec<_> = self.present().into_iter().filter(doomed).collect();
         if stage == Stage::Jobs {
-            let names = self.live.jobs.iter().filter_map(|job| text(job, &["metadata", "name"]));
-            doomed.extend(names.map(|name| (Kind::Job, name.to_owned())));
+            let name = |job| Some(text(job, &["metadata", "name"])?.to_owned());
+            let jobs = self.live.jobs.iter();
+            doomed.extend(jobs.filter_map(|job| Some((Kind::Job, name(job)?, job))));
         }
-        for (kind, name) in doomed {
+        for (kind, name, live) in doomed {
             let api = self.ctx.api(kind, &self.cluster.names.namespace);
-            let deleted = api.delete(&name, &DeleteParams::background()).await;
+            // What came after it under its name is another cluster's.
+            let only = just(text(live, &["metadata", "uid"]));
+            let only =
+                DeleteParams { preconditions: only.preconditions, ..DeleteParams::background() };
+            let deleted = api.delete(&name, &only).await;
             gone(deleted.map(drop), &format!("delete {}/{name}", kind.name()))?;
         }
         Ok(())
     }
 
     async fn release(&self) -> Result<(), Error> {
-        self.ctx.voices.forget(&self.cluster.names);
-        self.ctx.turns.release(&self.cluster.names);
-        self.ctx.looks.forget(&self.cluster.names);
-        let names = &self.cluster.names;
-        release(self.ctx, &names.namespace, &names.cluster).await
+        self.ctx.forget(&self.cluster.names);
+        release(self.ctx, &self.spec.metadata).await
     }
 }
 
-/// Lets a `SpikeCluster` go.
-pub(crate) async fn release(ctx: &Context, namespace: &str, name: &str) -> Result<(), Error> {
-    let api: Api<SpikeCluster> = Api::namespaced(ctx.client.clone(), namespace);
-    let what = "drop the finalizer";
-    let Some(live) = api.get_opt(name).await.map_err(Error::kubernetes(what))? else {
-        return Ok(());
-    };
+/// Lets a `SpikeCluster` go: this very one, which ends.
+pub(crate) async fn release(ctx: &Context, metadata: &ObjectMeta) -> Result<(), Error> {
     let rest: Vec<_> =
-        live.metadata.finalizers.into_iter().flatten().filter(|f| f != FINALIZER).collect();
-    finalizers(&api, name, live.metadata.resource_version.as_deref(), &rest).await
+        metadata.finalizers.iter().flatten().filter(|name| *name != FINALIZER).cloned().collect();
+    finalizers(ctx, metadata, &rest).await
 }
 
 /// Keeps a `SpikeCluster` until what it made is taken care of.
-pub(crate) async fn hold(ctx: &Context, cluster: &SpikeCluster) -> Result<(), Error> {
-    let metadata = &cluster.metadata;
-    let namespace = metadata.namespace.as_deref().unwrap_or_default();
-    let name = metadata.name.as_deref().unwrap_or_default();
-    let api: Api<SpikeCluster> = Api::namespaced(ctx.client.clone(), namespace);
+pub(crate) async fn hold(ctx: &Context, metadata: &ObjectMeta) -> Result<(), Error> {
     let mut all = metadata.finalizers.clone().unwrap_or_default();
     all.push(FINALIZER.to_owned());
-    finalizers(&api, name, metadata.resource_version.as_deref(), &all).await
+    finalizers(ctx, metadata, &all).await
 }
 
-async fn finalizers(
-    api: &Api<SpikeCluster>,
-    name: &str,
-    version: Option<&str>,
-    all: &[String],
-) -> Result<(), Error> {
+/// Carries the version that was read: who is late, or speaks of another, is refused.
+async fn finalizers(ctx: &Context, metadata: &ObjectMeta, all: &[String]) -> Result<(), Error> {
+    let namespace = metadata.namespace.as_deref().unwrap_or_default();
+    let api: Api<SpikeCluster> = Api::namespaced(ctx.client.clone(), namespace);
+    let version = &metadata.resource_version;
     let patch = json!({"metadata": {"resourceVersion": version, "finalizers": all}});
-    let patched = api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await;
+    let name = metadata.name.as_deref().unwrap_or_default();
+    let patched = api.patch_metadata(name, &PatchParams::default(), &Patch::Merge(patch)).await;
     gone(patched.map(drop), "change the finalizers")
 }
 
 /// This very object, and none that came after it.
-fn just(uid: &str) -> DeleteParams {
-    let only = Preconditions { uid: Some(uid.to_owned()), ..Preconditions::default() };
+fn just(uid: Option<&str>) -> DeleteParams {
+    let only = Preconditions { uid: uid.map(ToOwned::to_owned), ..Preconditions::default() };
     DeleteParams::default().preconditions(only)
 }
 
-/// What is gone needn't go; what somebody else is ahead of is tried again later.
+/// What is gone needn't go.
 fn gone(result: Result<(), kube::Error>, what: &str) -> Result<(), Error> {
     match result {
-        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 429 => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         result => result.map_err(Error::kubernetes(what)),
     }
 }

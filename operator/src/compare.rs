@@ -1,23 +1,39 @@
 //! Whether an object is as it should be. Pure.
 //!
 //! What isn't said in the wanted manifest is the API server's or somebody else's, and may be
-//! anything: defaults, other managers' fields, a sidecar's annotation.
+//! anything: defaults, other managers' fields, a sidecar's annotation. What is one value to
+//! server-side apply is all ours or not at all: a selector with one more label selects something else.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+/// Fields that server-side apply takes or leaves as a whole, and that the API server fills in nowhere.
+const WHOLE: [&str; 9] = [
+    "egress",
+    "ingress",
+    "matchLabels",
+    "nodeSelector",
+    "podSelector",
+    "selector",
+    "sources",
+    "subjects",
+    "tolerations",
+];
+
+/// Lists whose elements have names, by the fields that name them. Others may add theirs.
+const NAMED: [(&str, &[&str]); 7] = [
+    ("containers", &["name"]),
+    ("env", &["name"]),
+    ("imagePullSecrets", &["name"]),
+    ("ports", &["containerPort", "port", "protocol"]),
+    ("topologySpreadConstraints", &["topologyKey", "whenUnsatisfiable"]),
+    ("volumeMounts", &["mountPath"]),
+    ("volumes", &["name"]),
+];
 
 /// True if `live` has everything that `wanted` says.
-///
-/// Lists are compared as a whole: an element that somebody added is a difference.
 pub fn agrees(live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {
-        (Value::Object(live), Value::Object(wanted)) => wanted.iter().all(|(key, wanted)| {
-            match live.get(key) {
-                Some(live) if key == "limits" || key == "requests" => amounts(live, wanted),
-                Some(live) => agrees(live, wanted),
-                // The API server leaves out what is empty.
-                None => is_nothing(wanted),
-            }
-        }),
+        (Value::Object(live), Value::Object(wanted)) => has(live, wanted),
         (Value::Array(live), Value::Array(wanted)) => {
             live.len() == wanted.len()
                 && live.iter().zip(wanted).all(|(live, wanted)| agrees(live, wanted))
@@ -26,11 +42,40 @@ pub fn agrees(live: &Value, wanted: &Value) -> bool {
     }
 }
 
+fn has(live: &Map<String, Value>, wanted: &Map<String, Value>) -> bool {
+    wanted.iter().all(|(key, wanted)| {
+        // The API server leaves out what is empty.
+        let Some(live) = live.get(key) else { return is_nothing(wanted) };
+        if key == "limits" || key == "requests" {
+            return amounts(live, wanted);
+        }
+        if WHOLE.contains(&key.as_str()) {
+            return agrees(live, wanted) && agrees(wanted, live);
+        }
+        match NAMED.iter().find(|(list, _)| list == key) {
+            Some((_, names)) => has_elements(live, wanted, names),
+            None => agrees(live, wanted),
+        }
+    })
+}
+
+/// Every wanted element is there, by its name.
+fn has_elements(live: &Value, wanted: &Value, names: &[&str]) -> bool {
+    let (Value::Array(live), Value::Array(wanted)) = (live, wanted) else {
+        return live == wanted;
+    };
+    wanted.iter().all(|wanted| {
+        let is_it = |live: &&Value| names.iter().all(|name| live.get(*name) == wanted.get(*name));
+        live.iter().find(is_it).is_some_and(|live| agrees(live, wanted))
+    })
+}
+
 fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Object(map) => map.is_empty(),
         Value::Array(list) => list.is_empty(),
+        Value::String(text) => text.is_empty(),
         _ => false,
     }
 }
@@ -89,8 +134,28 @@ mod tests {
     }
 
     #[test]
-    fn an_element_that_somebody_added_is_a_difference() {
+    fn in_a_list_without_names_an_element_more_is_a_difference() {
         assert!(!agrees(&json!({"list": [1, 2]}), &json!({"list": [1]})));
+    }
+
+    #[test]
+    fn in_a_list_with_names_others_have_theirs() {
+        let wanted = json!({"env": [{"name": "A", "value": "1"}, {"name": "B", "value": ""}]});
+        let others = json!({"env": [{"name": "X"}, {"name": "B"}, {"name": "A", "value": "1"}]});
+        assert!(agrees(&others, &wanted));
+        assert!(!agrees(&json!({"env": [{"name": "A", "value": "1"}]}), &wanted), "one is missing");
+        assert!(!agrees(&json!({"env": [{"name": "A"}, {"name": "B"}]}), &wanted), "a value is");
+    }
+
+    #[test]
+    fn one_more_condition_of_a_selector_is_a_difference() {
+        let wanted = json!({"selector": {"a": "1"}, "ingress": [{"from": [{"podSelector": {}}]}]});
+        assert!(agrees(&wanted, &wanted));
+        let narrower = json!({"selector": {"a": "1", "b": "2"}, "ingress": wanted["ingress"]});
+        assert!(!agrees(&narrower, &wanted));
+        let peer = json!({"podSelector": {}, "namespaceSelector": {"matchLabels": {"x": "y"}}});
+        let wider = json!({"selector": {"a": "1"}, "ingress": [{"from": [peer]}]});
+        assert!(!agrees(&wider, &wanted));
     }
 
     #[test]

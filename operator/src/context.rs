@@ -62,6 +62,14 @@ impl Context {
         *count - 1
     }
 
+    /// A cluster is gone.
+    pub(crate) fn forget(&self, names: &Names) {
+        self.voices.forget(names);
+        self.turns.release(names);
+        self.looks.forget(names);
+        self.succeeded(names);
+    }
+
     /// No failure.
     pub(crate) fn succeeded(&self, names: &Names) {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(names);

@@ -24,6 +24,9 @@ pub enum Error {
         #[source]
         source: kube::Error,
     },
+    /// The Kubernetes API, or whoever is asked for it, took too long.
+    #[error("no end within {0:?}")]
+    Slow(Duration),
     /// A Nexus failed or refused.
     #[error("{what}: {source}")]
     Nexus {
@@ -62,11 +65,21 @@ impl Error {
         }
     }
 
+    /// How long the Kubernetes API asks us to leave it alone.
+    pub fn retry_after(&self) -> Duration {
+        let Self::Kubernetes { source: kube::Error::Api(status), .. } = self else {
+            return Duration::ZERO;
+        };
+        let told = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
+        Duration::from_secs(told.into())
+    }
+
     /// As a label.
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Unreadable(_) => "invalid",
             Self::Raced { .. } => "raced",
+            Self::Slow(_) => "slow",
             Self::Kubernetes { .. } => "kubernetes",
             Self::Nexus { .. } => "nexus",
         }

@@ -2,15 +2,19 @@
 //!
 //! [`decide`] is pure. A lease is taken and renewed by a replacement that carries the version it was
 //! read at, so that of two that try one fails. Who can't renew in time stops at once: the process
-//! ends, and nothing of it acts any more.
+//! ends, and nothing of it acts any more. Even before it notices, as after a long sleep, its
+//! [`Reign`] is over, and no write of it leaves.
 
 mod elect;
+mod reign;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 pub use elect::{Election, LeaseError};
+pub use reign::Reign;
 
 /// How long a lease holds without being renewed.
 pub const HOLDS: Duration = Duration::from_secs(15);
@@ -18,8 +22,11 @@ pub const HOLDS: Duration = Duration::from_secs(15);
 /// Between two renewals.
 pub const RENEW: Duration = Duration::from_secs(3);
 
-/// A leader that couldn't renew for so long stops: well before the lease ends for others, whose
-/// clocks may be ahead.
+/// Between two tries of a renewal that failed.
+pub const RETRY: Duration = Duration::from_secs(1);
+
+/// A leader that couldn't renew for so long stops, counted from before it asked: well before the
+/// lease ends for others, who count from when they saw it.
 pub const GIVE_UP: Duration = Duration::from_secs(10);
 
 /// A lease, as it was read.
@@ -29,8 +36,8 @@ pub struct Held {
     pub holder: Option<String>,
     /// What its holder last wrote.
     pub renewed_at: Option<Timestamp>,
-    /// When we first saw just that, by our own clock.
-    pub seen_at: Timestamp,
+    /// When we first saw just that, by our own clock, which nobody sets.
+    pub seen_at: Instant,
     /// For how long its holder asked.
     pub holds: Duration,
 }
@@ -47,13 +54,13 @@ pub enum Decision {
 }
 
 /// What to do; `now` is our own clock, and so is `seen_at`: another's clock is never compared with.
-pub fn decide(lease: Option<&Held>, me: &str, now: Timestamp) -> Decision {
+pub fn decide(lease: Option<&Held>, me: &str, now: Instant) -> Decision {
     let Some(held) = lease else { return Decision::Take };
     match held.holder.as_deref() {
         Some(holder) if holder == me => Decision::Renew,
         None | Some("") => Decision::Take,
         Some(_) => {
-            let silent = Duration::try_from(held.seen_at.duration_until(now)).unwrap_or_default();
+            let silent = now.saturating_duration_since(held.seen_at);
             if silent > held.holds { Decision::Take } else { Decision::Wait }
         }
     }
@@ -63,33 +70,31 @@ pub fn decide(lease: Option<&Held>, me: &str, now: Timestamp) -> Decision {
 mod tests {
     use super::*;
 
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(1_900_000_000 + seconds).expect("a time")
-    }
-
-    fn held(holder: Option<&str>) -> Held {
+    fn held(holder: Option<&str>, seen_at: Instant) -> Held {
         Held {
             holder: holder.map(ToOwned::to_owned),
-            renewed_at: Some(at(-1_000_000)),
-            seen_at: at(0),
+            renewed_at: Some(Timestamp::UNIX_EPOCH),
+            seen_at,
             holds: HOLDS,
         }
     }
 
     #[test]
     fn nobodys_lease_is_taken_and_our_own_renewed() {
-        assert_eq!(decide(None, "me", at(0)), Decision::Take);
-        assert_eq!(decide(Some(&held(None)), "me", at(0)), Decision::Take);
-        assert_eq!(decide(Some(&held(Some(""))), "me", at(0)), Decision::Take);
-        assert_eq!(decide(Some(&held(Some("me"))), "me", at(9999)), Decision::Renew);
+        let now = Instant::now();
+        assert_eq!(decide(None, "me", now), Decision::Take);
+        assert_eq!(decide(Some(&held(None, now)), "me", now), Decision::Take);
+        assert_eq!(decide(Some(&held(Some(""), now)), "me", now), Decision::Take);
+        assert_eq!(decide(Some(&held(Some("me"), now)), "me", now), Decision::Renew);
     }
 
     #[test]
     fn anothers_lease_ends_by_our_own_clock_only() {
-        let other = held(Some("other"));
-        assert_eq!(decide(Some(&other), "me", at(15)), Decision::Wait);
-        assert_eq!(decide(Some(&other), "me", at(16)), Decision::Take);
-        assert_eq!(decide(Some(&other), "me", at(-500)), Decision::Wait, "a clock that went back");
+        let seen = Instant::now();
+        let other = held(Some("other"), seen);
+        let after = |seconds| seen + Duration::from_secs(seconds);
+        assert_eq!(decide(Some(&other), "me", after(15)), Decision::Wait);
+        assert_eq!(decide(Some(&other), "me", after(16)), Decision::Take);
     }
 
     #[test]

@@ -161,8 +161,13 @@ fn obstacle(cluster: &Cluster, live: &Live) -> Option<Stall> {
     })
 }
 
-/// Ours are those that say so, also if an earlier `SpikeCluster` of this name made them.
+/// Ours are those that say so, also if an earlier `SpikeCluster` of this name made them, or if
+/// somebody took a label off.
 pub(crate) fn is_ours(cluster: &Cluster, live: &Value) -> bool {
+    let owner = text(live, &["metadata", "annotations", annotation::OWNER_UID]);
+    if owner == Some(&cluster.uid) {
+        return true;
+    }
     let says = |key, value: &str| text(live, &["metadata", "labels", key]) == Some(value);
     says(label::CLUSTER, &cluster.names.cluster) && says(label::NAMESPACE, &cluster.names.namespace)
 }

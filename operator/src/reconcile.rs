@@ -3,10 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Api, Resource,
-    api::{ObjectMeta, Patch, PatchParams},
-    core::DeserializeGuard,
+    api::{ApiResource, DynamicObject, ObjectMeta, Patch, PatchParams},
+    core::{DeserializeGuard, error_boundary::InvalidObject},
     runtime::{
         controller::Action,
         events::{Event, EventType},
@@ -14,7 +15,7 @@ use kube::{
 };
 use serde_json::json;
 use spike_crds::{SpikeCluster, cluster::SpikeClusterStatus};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::{
     apply::{self, Target},
@@ -40,6 +41,9 @@ const SOON: Duration = Duration::from_secs(3);
 /// How often one is looked at in which all is well: what changes in Kubernetes is told at once.
 const LATER: Duration = Duration::from_secs(30);
 
+/// What takes longer hangs, as on a connection that nobody answers any more, and begins anew.
+const LONGEST: Duration = Duration::from_mins(1);
+
 /// Drives one `SpikeCluster` towards its spec, then reports what it saw.
 ///
 /// A spec that can't work is its author's to change: it ends in status, not in a retry loop.
@@ -48,14 +52,37 @@ pub(crate) async fn reconcile(
     ctx: Arc<Context>,
 ) -> Result<Action, Error> {
     let since = Instant::now();
-    let cluster = guarded.0.as_ref().map_err(|why| Error::Unreadable(why.error.clone()));
-    let done = match cluster {
-        Ok(cluster) => Box::pin(one(cluster, &ctx)).await,
-        Err(why) => Err(why),
+    let remembers = |cluster: &SpikeCluster| {
+        let names = names(&cluster.metadata);
+        ctx.looks.recall(&names, &asked(cluster), Instant::now()).is_some()
     };
+    let work = async {
+        match &guarded.0 {
+            Ok(cluster) if remembers(cluster) => Box::pin(one(cluster, &ctx)).await,
+            _ => Box::pin(fresh(guarded.meta(), &ctx)).await,
+        }
+    };
+    let done = timeout(LONGEST, work).await.unwrap_or(Err(Error::Slow(LONGEST)));
     let outcome = done.as_ref().map_or_else(Error::label, |_| "ok");
     ctx.metrics.reconciled(outcome, since.elapsed());
     done
+}
+
+/// A look at all of it begins with the object as it is, not as a watch told it: that may be late, and
+/// another of its name may have come.
+async fn fresh(metadata: &ObjectMeta, ctx: &Context) -> Result<Action, Error> {
+    let names = names(metadata);
+    let api: Api<DeserializeGuard<SpikeCluster>> =
+        Api::namespaced(ctx.client.clone(), &names.namespace);
+    let found = api.get_opt(&names.cluster).await.map_err(Error::kubernetes("get it"))?;
+    match found {
+        Some(DeserializeGuard(Ok(cluster))) => Box::pin(one(&cluster, ctx)).await,
+        Some(DeserializeGuard(Err(why))) => Box::pin(unreadable(&why, ctx)).await,
+        None => {
+            ctx.forget(&names);
+            Ok(Action::await_change())
+        }
+    }
 }
 
 /// How long to wait after an error.
@@ -70,7 +97,9 @@ pub(crate) fn failed(
     if error.class() == Class::Invalid {
         return Action::await_change();
     }
-    Action::requeue(pause(ctx.failed(names), jitter()))
+    // A race is no failure: there is something new to look at.
+    let failures = if matches!(error, Error::Raced { .. }) { 0 } else { ctx.failed(names) };
+    Action::requeue(error.retry_after() + pause(failures, jitter()))
 }
 
 /// Between 0 and 1, from the clock's last digits: it spreads load, and decides nothing.
@@ -91,16 +120,16 @@ async fn one(spec: &SpikeCluster, ctx: &Context) -> Result<Action, Error> {
     let held = spec.metadata.finalizers.iter().flatten().any(|name| name == FINALIZER);
     match (deleting, held) {
         (true, false) => return Ok(Action::await_change()),
-        (false, false) => apply::hold(ctx, spec).await?,
+        (false, false) => apply::hold(ctx, &spec.metadata).await?,
         (_, true) => {}
     }
     let now = Timestamp::now();
     let cluster = match validate(spec, &ctx.defaults) {
         Ok(cluster) => cluster,
         Err(invalid) => {
+            ctx.turns.release(&names(&spec.metadata));
             if deleting {
-                let names = names(&spec.metadata);
-                apply::release(ctx, &names.namespace, &names.cluster).await?;
+                apply::release(ctx, &spec.metadata).await?;
                 return Ok(Action::await_change());
             }
             let status = status::invalid(spec, &invalid, now);
@@ -111,7 +140,7 @@ async fn one(spec: &SpikeCluster, ctx: &Context) -> Result<Action, Error> {
     let decided = Box::pin(decide(spec, &cluster, now, ctx)).await?;
     let Decided { live, observed, step, .. } = &decided;
     tracing::debug!(?step, "planned");
-    let applied = Target { cluster: &cluster, live, ctx }.apply(step).await;
+    let applied = Target { spec, cluster: &cluster, live, ctx }.apply(step).await;
     if let Some(name) = acts(step) {
         ctx.looks.changed(cluster.names.clone());
         ctx.metrics.stepped(name);
@@ -190,6 +219,35 @@ fn lasts(Decided { live, observed, step, .. }: &Decided) -> bool {
         && !pods.any(|pod| pod.due.is_some() || pod.prepares)
 }
 
+/// What can't be read is left as it is, and that is said; what of it ends is let go.
+async fn unreadable(why: &InvalidObject, ctx: &Context) -> Result<Action, Error> {
+    let names = names(&why.metadata);
+    ctx.turns.release(&names);
+    if why.metadata.deletion_timestamp.is_some() {
+        apply::release(ctx, &why.metadata).await?;
+        return Ok(Action::await_change());
+    }
+    let resource = ApiResource::erase::<SpikeCluster>(&());
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(ctx.client.clone(), &names.namespace, &resource);
+    let live = api.get_opt(&names.cluster).await.map_err(Error::kubernetes("get it as it is"))?;
+    let Some(live) = live else { return Ok(Action::await_change()) };
+    if let Some(patch) = status::unreadable(&live, &why.error, Timestamp::now()) {
+        let event = Event {
+            type_: EventType::Warning,
+            reason: status::UNREADABLE.to_owned(),
+            note: Some(why.error.clone()),
+            action: "Read".to_owned(),
+            secondary: None,
+        };
+        publish(ctx, &event, &live.object_ref(&resource)).await;
+        let patched =
+            api.patch_status(&names.cluster, &PatchParams::default(), &Patch::Merge(patch)).await;
+        patched.map_err(Error::kubernetes("say that it can't be read"))?;
+    }
+    Err(Error::Unreadable(why.error.clone()))
+}
+
 /// When to look again.
 fn next(Decided { live, observed, step, .. }: &Decided) -> Duration {
     let silent = live.nexus.iter().all(|pod| pod.address.is_none());
@@ -233,7 +291,11 @@ async fn tell(spec: &SpikeCluster, name: &str, step: &Step, ctx: &Context) {
         action: name.to_owned(),
         secondary: None,
     };
-    if let Err(why) = ctx.recorder.publish(&event, &spec.object_ref(&())).await {
+    publish(ctx, &event, &spec.object_ref(&())).await;
+}
+
+async fn publish(ctx: &Context, event: &Event, about: &ObjectReference) {
+    if let Err(why) = ctx.recorder.publish(event, about).await {
         tracing::debug!(error = %why, "an event was not written");
     }
 }
@@ -251,7 +313,12 @@ async fn report(
     let name = spec.metadata.name.as_deref().unwrap_or_default();
     let api: Api<SpikeCluster> = Api::namespaced(ctx.client.clone(), namespace);
     let status = status::patch(spec.status.as_ref(), &status);
-    let patch = Patch::Merge(json!({"status": status}));
+    // Of the very object that was looked at: who slept meanwhile says nothing any more.
+    let version = &spec.metadata.resource_version;
+    let patch = Patch::Merge(json!({
+        "metadata": {"resourceVersion": version},
+        "status": status,
+    }));
     match api.patch_status(name, &PatchParams::default(), &patch).await {
         // It went, or somebody was faster: the next look tells.
         Err(kube::Error::Api(why)) if why.code == 404 || why.code == 409 => Ok(()),

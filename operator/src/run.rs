@@ -1,6 +1,6 @@
 //! Puts the operator together: waits to lead, reconciles, and stops at once when it no longer leads.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use futures::StreamExt;
@@ -16,7 +16,7 @@ use k8s_openapi::{
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{
-    Api, Client, Resource, ResourceExt,
+    Api, Client, Config as Access, Resource, ResourceExt,
     core::{DeserializeGuard, PartialObjectMeta},
     runtime::{
         Controller,
@@ -43,7 +43,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     config::{self, Config},
     context::Context,
-    lease::Election,
+    lease::{Election, Reign},
     metrics::Metrics,
     names::{MANAGER, Names, label},
     reconcile::{failed, reconcile},
@@ -61,6 +61,9 @@ const DEBOUNCE: Duration = Duration::from_millis(200);
 /// Between two looks for the CRD, which may be installed after us.
 const CRD_PAUSE: Duration = Duration::from_secs(2);
 
+/// How long what is being reconciled may take once we shall stop: less than a pod's grace.
+const DRAIN: Duration = Duration::from_secs(20);
+
 /// The CRD that must be there.
 const CRD: &str = "spikeclusters.spike.ist";
 
@@ -71,12 +74,19 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     process::protect(false)?;
     spike_identity::install_crypto();
     let stop = process::shutdown().context("signals")?;
-    let client = Client::try_default().await.context("no access to the Kubernetes API")?;
-    serve(config, client, stop).await
+    let access = Access::infer().await.context("no access to the Kubernetes API")?;
+    serve(config, access, stop).await
 }
 
-/// The same with a client and a stop of the caller's.
-pub async fn serve(config: Config, client: Client, stop: CancellationToken) -> anyhow::Result<()> {
+/// The same with an access and a stop of the caller's.
+pub async fn serve(
+    config: Config,
+    mut access: Access,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    // Nobody waits for minutes inside a reconcile: see the client of who leads.
+    access.default_retry = false;
+    let client = Client::try_from(access)?;
     let tracker = TaskTracker::new();
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
@@ -91,7 +101,7 @@ pub async fn serve(config: Config, client: Client, stop: CancellationToken) -> a
         Some(election) => {
             metrics.leads.set(1);
             tracing::info!(replica = config.replica, "leads");
-            lead(&config, client, metrics, election?, &stop, &tracker).await
+            lead(&config, client, metrics, election, &stop, &tracker).await
         }
         None => Ok(()),
     };
@@ -102,7 +112,7 @@ pub async fn serve(config: Config, client: Client, stop: CancellationToken) -> a
 }
 
 /// Waits for the CRD, then for the lease.
-async fn until_leading(config: &Config, client: &Client) -> anyhow::Result<Election> {
+async fn until_leading(config: &Config, client: &Client) -> Election {
     let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
     loop {
         match crds.get_opt(CRD).await {
@@ -114,9 +124,11 @@ async fn until_leading(config: &Config, client: &Client) -> anyhow::Result<Elect
     }
     let mut election = Election::new(client.clone(), &config.site.namespace, &config.replica);
     election.lead().await;
-    Ok(election)
+    election
 }
 
+/// Reconciles until `stop`, or an error as soon as the lease is lost. The lease is let go only when
+/// nothing is being reconciled any more: then the next one may begin.
 async fn lead(
     config: &Config,
     client: Client,
@@ -125,13 +137,45 @@ async fn lead(
     stop: &CancellationToken,
     tracker: &TaskTracker,
 ) -> anyhow::Result<()> {
-    let spire = spire(config, stop, tracker).await;
-    let context = Arc::new(Context {
+    // What follows identities ends with us, whyever we end.
+    let ours = stop.child_token();
+    let _ours = ours.clone().drop_guard();
+    let idle = CancellationToken::new();
+    let reign = election.reign();
+    let kept = async { election.keep(idle.clone()).await.map_err(anyhow::Error::from) };
+    let acted = async {
+        let context = context(config, client, reign, metrics, &ours, tracker).await;
+        let overdue = async {
+            stop.cancelled().await;
+            sleep(DRAIN).await;
+        };
+        tokio::select! {
+            () = control(context, stop.clone()) => {}
+            () = overdue => tracing::warn!("what is being reconciled is left as it is"),
+        }
+        idle.cancel();
+        anyhow::ensure!(stop.is_cancelled(), "the watches ended");
+        Ok(())
+    };
+    futures::future::try_join(kept, acted).await.map(drop)
+}
+
+async fn context(
+    config: &Config,
+    client: Client,
+    reign: Reign,
+    metrics: Metrics,
+    ours: &CancellationToken,
+    tracker: &TaskTracker,
+) -> Arc<Context> {
+    let client = reign.fence(client);
+    let spire = spire(config, ours, tracker).await;
+    Arc::new(Context {
         voices: Voices::new(
             client.clone(),
             config.site.clone(),
             spire,
-            stop.clone(),
+            ours.clone(),
             tracker.clone(),
         ),
         recorder: Recorder::new(
@@ -145,20 +189,7 @@ async fn lead(
         failures: std::sync::Mutex::default(),
         turns: Turns::default(),
         looks: Arc::default(),
-    });
-    let ending = CancellationToken::new();
-    let controller = control(context, ending.clone());
-    let mut controller = pin!(controller);
-    let kept = election.keep(stop.clone());
-    let mut kept = pin!(kept);
-    tokio::select! {
-        () = &mut controller => anyhow::bail!("the watches ended"),
-        // Let go after a stop: what is being reconciled may finish, then nobody acts.
-        kept = &mut kept => kept?,
-    }
-    ending.cancel();
-    controller.await;
-    Ok(())
+    })
 }
 
 /// Where SPIRE is, the operator has its identity from there; where it isn't, nobody waits for it.

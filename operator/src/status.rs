@@ -11,7 +11,8 @@ mod words;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use serde_json::{Map, Value};
+use kube::api::DynamicObject;
+use serde_json::{Map, Value, json};
 use spike_crds::{
     SpikeCluster,
     cluster::{
@@ -29,6 +30,9 @@ use crate::{
 };
 
 pub use words::sentence;
+
+/// The reason of an object that isn't a `SpikeCluster` to this operator.
+pub(crate) const UNREADABLE: &str = "Unreadable";
 
 /// What a status is made of.
 pub struct Seen<'a> {
@@ -52,9 +56,23 @@ pub fn invalid(spec: &SpikeCluster, invalid: &Invalid, now: Timestamp) -> SpikeC
     let conditions = conditions::invalid(invalid);
     SpikeClusterStatus {
         observed_generation: spec.metadata.generation,
-        conditions: dated(spec, conditions, &previous.conditions, now),
+        conditions: dated(spec.metadata.generation, conditions, &previous.conditions, now),
         ..previous
     }
+}
+
+/// A patch for an object that can't be read; none if its status says so already.
+///
+/// Other conditions are of a time when it could be: they go.
+pub(crate) fn unreadable(live: &DynamicObject, why: &str, now: Timestamp) -> Option<Value> {
+    let before = live.data.pointer("/status/conditions").cloned().unwrap_or_default();
+    let before: Vec<Condition> = serde_json::from_value(before).unwrap_or_default();
+    let generation = live.metadata.generation;
+    let conditions = dated(generation, conditions::unreadable(why), &before, now);
+    (before != conditions).then(|| {
+        let status = json!({"observedGeneration": generation, "conditions": conditions});
+        json!({"metadata": {"resourceVersion": live.metadata.resource_version}, "status": status})
+    })
 }
 
 /// The status of a cluster.
@@ -81,7 +99,12 @@ pub fn build(seen: &Seen<'_>) -> SpikeClusterStatus {
             schema_version: store.and_then(|s| s.store.schema).map(i64::from),
             server_version: store.and_then(|s| s.store.server_version.clone()),
         }),
-        conditions: dated(spec, conditions::all(seen), &previous.conditions, seen.now),
+        conditions: dated(
+            spec.metadata.generation,
+            conditions::all(seen),
+            &previous.conditions,
+            seen.now,
+        ),
     }
 }
 
@@ -192,7 +215,7 @@ pub(crate) struct Said {
 
 /// Conditions with the time at which each became what it is.
 fn dated(
-    spec: &SpikeCluster,
+    generation: Option<i64>,
     said: Vec<Said>,
     previous: &[Condition],
     now: Timestamp,
@@ -205,7 +228,7 @@ fn dated(
                 status: status.to_owned(),
                 reason,
                 message,
-                observed_generation: spec.metadata.generation,
+                observed_generation: generation,
                 last_transition_time: before
                     .map_or_else(|| Time(whole_second(now)), |c| c.last_transition_time.clone()),
             }

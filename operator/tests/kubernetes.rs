@@ -1,5 +1,6 @@
 //! The operator on a real API server. No pod runs here: what needs one is the end-to-end tests'.
 
+#[allow(dead_code, reason = "each test uses its part")]
 mod support;
 
 use std::collections::BTreeMap;
@@ -11,23 +12,13 @@ use k8s_openapi::api::{
     policy::v1::PodDisruptionBudget,
 };
 use kube::{
-    Api, ResourceExt,
-    api::{DeleteParams, ListParams, Patch, PatchParams},
+    ResourceExt,
+    api::{DeleteParams, ListParams},
 };
 use serde_json::json;
 use spike_crds::SpikeCluster;
 use spike_identity::authority::{Exchange, certificates, trade};
-use support::{World, eventually};
-
-const SPIRE: &str = "
-apiVersion: spike.ist/v1alpha1
-kind: SpikeCluster
-metadata: {name: demo}
-spec:
-  trustDomain: example.org
-  identity: {spire: {clusterSPIFFEIDs: None}}
-  store: {postgres: {host: db.example, credentialsRef: {name: login}, migrations: Manual}}
-";
+use support::{SPIRE, World, eventually, merge};
 
 const BUILTIN: &str = "
 apiVersion: spike.ist/v1alpha1
@@ -146,13 +137,6 @@ async fn healed(world: &World, namespace: &str) {
     .await;
     let service = services.get("spike-demo-nexus").await.expect("there");
     assert!(service.annotations().contains_key("example.org/theirs"));
-}
-
-async fn merge<K>(api: &Api<K>, name: &str, patch: &serde_json::Value)
-where
-    K: Clone + serde::de::DeserializeOwned + std::fmt::Debug,
-{
-    api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.expect("patched");
 }
 
 /// A pause is a pause.

@@ -101,6 +101,21 @@ impl Kind {
         }
     }
 
+    /// One can be deleted and made anew, and nothing is lost meanwhile.
+    pub fn is_replaceable(self) -> bool {
+        matches!(
+            self,
+            Self::PodDisruptionBudget
+                | Self::NetworkPolicy
+                | Self::HorizontalPodAutoscaler
+                | Self::RoleBinding
+                | Self::ClusterRoleBinding
+                | Self::ClusterSpiffeId
+                | Self::PodMonitor
+                | Self::PrometheusRule
+        )
+    }
+
     /// It lives in a namespace.
     pub fn is_namespaced(self) -> bool {
         !matches!(self, Self::ClusterRoleBinding | Self::ClusterSpiffeId)

@@ -11,10 +11,10 @@ use kube::{
     Api, Client,
     api::{ObjectMeta, PostParams},
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{Decision, GIVE_UP, HOLDS, Held, RENEW, decide};
+use super::{Decision, HOLDS, Held, RENEW, RETRY, Reign, decide};
 
 /// The lease's name.
 const NAME: &str = "spike-operator";
@@ -37,19 +37,27 @@ pub struct Election {
     me: String,
     /// What was seen last, and since when.
     seen: Option<Held>,
+    reign: Reign,
 }
 
 impl Election {
     /// A candidate in a namespace.
     pub fn new(client: Client, namespace: &str, me: impl Into<String>) -> Self {
-        Self { leases: Api::namespaced(client, namespace), me: me.into(), seen: None }
+        let leases = Api::namespaced(client, namespace);
+        Self { leases, me: me.into(), seen: None, reign: Reign::default() }
+    }
+
+    /// Until when we lead.
+    pub fn reign(&self) -> Reign {
+        self.reign.clone()
     }
 
     /// Waits until we lead.
     pub async fn lead(&mut self) {
         loop {
+            let asked = Instant::now();
             match self.attempt().await {
-                Ok(true) => return,
+                Ok(true) => return self.reign.renewed(asked),
                 Ok(false) => {}
                 Err(why) => tracing::warn!(error = %why, "the lease can't be had"),
             }
@@ -57,18 +65,23 @@ impl Election {
         }
     }
 
-    /// Renews until `stop`, then lets the lease go; an error as soon as it is lost.
-    pub async fn keep(mut self, stop: CancellationToken) -> Result<(), LeaseError> {
-        let mut renewed = Instant::now();
-        while stop.run_until_cancelled(sleep(RENEW)).await.is_some() {
-            match self.attempt().await {
-                Ok(true) => renewed = Instant::now(),
+    /// Renews until `done`, then lets the lease go; an error as soon as it is lost.
+    pub async fn keep(mut self, done: CancellationToken) -> Result<(), LeaseError> {
+        let mut pause = RENEW;
+        while done.run_until_cancelled(sleep(pause)).await.is_some() {
+            let asked = Instant::now();
+            let attempt = timeout_at(self.reign.end(), self.attempt()).await;
+            pause = match attempt.map_err(|_| LeaseError::Lost)? {
+                Ok(true) => {
+                    self.reign.renewed(asked);
+                    RENEW
+                }
                 Ok(false) => return Err(LeaseError::Lost),
-                Err(why) => tracing::warn!(error = %why, "the lease can't be renewed"),
-            }
-            if renewed.elapsed() > GIVE_UP {
-                return Err(LeaseError::Lost);
-            }
+                Err(why) => {
+                    tracing::warn!(error = %why, "the lease can't be renewed");
+                    RETRY
+                }
+            };
         }
         self.release().await;
         Ok(())
@@ -91,26 +104,29 @@ impl Election {
             };
             return written(self.leases.create(&PostParams::default(), &new).await);
         };
-        self.note(&lease, now);
+        self.note(&lease);
         let transitions = lease.spec.as_ref().and_then(|spec| spec.lease_transitions).unwrap_or(0);
-        let transitions = match decide(self.seen.as_ref(), &self.me, now) {
+        let decision = decide(self.seen.as_ref(), &self.me, Instant::now());
+        let transitions = match decision {
             Decision::Wait => return Ok(false),
             Decision::Renew => transitions,
             Decision::Take => transitions + 1,
         };
         // It carries the version that was read: of two that write one fails.
         let next = Lease { spec: Some(self.spec(now, transitions)), ..lease };
-        written(self.leases.replace(NAME, &PostParams::default(), &next).await)
+        let replaced = self.leases.replace(NAME, &PostParams::default(), &next).await;
+        // What was ours a moment ago may have met an older write of ours: the next look tells.
+        if decision == Decision::Renew { replaced.map(|_| true) } else { written(replaced) }
     }
 
     /// Remembers since when the lease looks as it does.
-    fn note(&mut self, lease: &Lease, now: Timestamp) {
+    fn note(&mut self, lease: &Lease) {
         let spec = lease.spec.clone().unwrap_or_default();
         let seconds = u64::try_from(spec.lease_duration_seconds.unwrap_or(0)).unwrap_or_default();
         let fresh = Held {
             holder: spec.holder_identity,
             renewed_at: spec.renew_time.map(|time| time.0),
-            seen_at: now,
+            seen_at: Instant::now(),
             holds: Duration::from_secs(seconds),
         };
         let same = |old: &Held| (&old.holder, old.renewed_at) == (&fresh.holder, fresh.renewed_at);

@@ -57,6 +57,15 @@ fn with(text: impl Into<String>, pods: &[PodLook]) -> String {
     }
 }
 
+/// What can't be read is stalled as well.
+pub(super) fn unreadable(why: &str) -> Vec<Said> {
+    let text = format!("this operator can't read the object, and changes nothing: {why}");
+    vec![
+        said("Ready", None, super::UNREADABLE, text.clone()),
+        said("Stalled", Some(true), super::UNREADABLE, text),
+    ]
+}
+
 /// Every condition.
 pub(super) fn all(seen: &Seen<'_>) -> Vec<Said> {
     let mut all = vec![ready(seen), bootstrapped(seen)];
