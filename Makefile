@@ -11,7 +11,7 @@ export CARGO_TERM_COLOR ?= $(if $(MAKE_TERMOUT),always,auto)
 
 .PHONY: help
 help: ## Show this text
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## Build, start a whole cluster on this machine, and watch it survive
@@ -62,6 +62,12 @@ doc: setup ## Build the API documentation into target/doc
 .PHONY: bench
 bench: setup-test ## Measure, and print a table for docs/benchmarks.md
 	@scripts/bench.sh
+
+.PHONY: bench-operator
+bench-operator: setup-test ## Measure the operator with a thousand clusters on an API server
+	@scripts/tools.sh etcd kube-apiserver kube-controller-manager
+	@cargo build --release --locked --package spike-operator --bins --examples
+	@$(TARGET)/release/examples/bench
 
 .PHONY: setup setup-test setup-e2e
 setup:

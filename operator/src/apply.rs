@@ -9,6 +9,7 @@ use kube::{
     },
 };
 use serde_json::{Value, json};
+use spike_client::NexusClient;
 use spike_core::wire::v2::keys::EnsureRequest;
 use spike_crds::SpikeCluster;
 
@@ -18,8 +19,8 @@ use crate::{
     compare::agrees,
     context::Context,
     error::Error,
-    names::{AUTHORITY_SECRET, FINALIZER, MANAGER, Part, annotation},
-    observe::{self, Live, number, text},
+    names::{AUTHORITY_SECRET, FINALIZER, Half, MANAGER, Part, annotation},
+    observe::{self, Escrowed, Live, number, ring::newest, text},
     plan::{Hold, Stage, Step},
 };
 
@@ -56,7 +57,9 @@ impl Target<'_> {
             Step::RecordGood => self.record_good().await,
             Step::ForgetKeeper { pod, uid } => self.forget(pod, uid).await,
             Step::EvictKeeper { pod, uid } => self.evict(pod, uid).await,
-            Step::Migrate => self.create(build::schema_job(self.cluster)).await,
+            Step::Migrate => self.create(build::schema_job(self.cluster, Half::Expand)).await,
+            Step::Contract => self.create(build::schema_job(self.cluster, Half::Contract)).await,
+            Step::Escrow => self.escrow().await,
             Step::Bootstrap { attempt } => {
                 self.create(build::bootstrap_job(self.cluster, *attempt)).await
             }
@@ -104,7 +107,13 @@ impl Target<'_> {
         if self.cluster.identity == Identity::Builtin {
             self.ensure_secret().await?;
         }
-        for (object, live) in &self.live.base {
+        for (kind, name, uid) in &self.live.spare {
+            let api = self.ctx.api(*kind, &self.cluster.names.namespace);
+            let what = format!("delete {}/{name}", kind.name());
+            gone(api.delete(name, &just(uid)).await.map(drop), &what)?;
+        }
+        let served = |(object, _): &&(Object, _)| !self.live.unserved.contains(&object.kind);
+        for (object, live) in self.live.base.iter().filter(served) {
             let right = live.as_ref().is_some_and(|live| agrees(live, &object.manifest));
             if !right {
                 self.write(object.clone()).await?;
@@ -138,7 +147,9 @@ impl Target<'_> {
         if self.cluster.nexus.autoscaling.is_some() && replicas > 0 {
             // Without another owner the field would fall to one when we let go of it.
             let live = u16::try_from(replicas).unwrap_or(u16::MAX);
-            let patch = build::handover(self.cluster, live);
+            let version = ours.and_then(|live| text(live, &["metadata", "resourceVersion"]));
+            // Of this very reading: the autoscaler may have decided since.
+            let patch = build::handover(self.cluster, live, version);
             let params = PatchParams::apply(HANDOVER).force();
             let api = self.ctx.api(Kind::Deployment, &self.cluster.names.namespace);
             let name = self.cluster.names.part(Part::Nexus);
@@ -230,16 +241,29 @@ impl Target<'_> {
         gone(self.pods().evict(pod, &params).await.map(drop), &format!("evict pod {pod}"))
     }
 
-    async fn reshare(&self) -> Result<(), Error> {
+    /// A client of the first Nexus that has the root key.
+    async fn keyed(&self) -> Option<NexusClient> {
         let unsealed = |name: &str| {
             self.live.statuses.iter().any(|(pod, status)| pod == name && status.keys.is_some())
         };
-        let Some(pod) = self.live.nexus.iter().find(|pod| unsealed(&pod.name)) else {
-            return Ok(());
-        };
+        let pod = self.live.nexus.iter().find(|pod| unsealed(&pod.name))?;
         let bundle = self.live.bundle.as_deref();
-        let client = self.ctx.voices.keyed(self.cluster, bundle, pod).await;
-        let Ok(client) = client else { return Ok(()) };
+        self.ctx.voices.keyed(self.cluster, bundle, pod).await.ok()
+    }
+
+    /// The ciphertexts of the recovery shards that were given out last, to where people look for them.
+    async fn escrow(&self) -> Result<(), Error> {
+        let Some(client) = self.keyed().await else { return Ok(()) };
+        let given = client.escrow().await;
+        let given = given.map_err(|source| Error::Nexus { what: "escrow", source })?;
+        let id = newest(&self.live.statuses).and_then(|(status, _)| status.cluster_id);
+        let id = id.map(|id| id.to_string()).unwrap_or_default();
+        let (said, files) = Escrowed::of(&id, &given);
+        self.write(build::escrow_map(self.cluster, &said, &files)).await
+    }
+
+    async fn reshare(&self) -> Result<(), Error> {
+        let Some(client) = self.keyed().await else { return Ok(()) };
         let wanted = EnsureRequest {
             generation: self.cluster.generation,
             shares: self.cluster.shares.into(),

@@ -8,6 +8,7 @@ mod accounts;
 mod authority;
 mod config;
 mod disruption;
+mod escrow;
 mod jobs;
 mod keeper;
 mod kind;
@@ -23,7 +24,10 @@ mod spire;
 mod tests;
 mod volumes;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
+use spike_crds::cluster::{Autoscaling, Monitoring};
 
 pub use kind::Kind;
 pub use object::Object;
@@ -69,6 +73,23 @@ pub fn base(cluster: &Cluster, known: &Known, site: &Site) -> Vec<Object> {
     objects
 }
 
+/// What other specs of the same cluster would have made besides: it goes when nobody wants it any more.
+///
+/// Neither volumes nor identities are among it: taking those away is for people.
+pub fn spare(cluster: &Cluster, site: &Site) -> Vec<(Kind, String)> {
+    let mut all = cluster.clone();
+    all.network.get_or_insert_default();
+    all.monitoring = Monitoring { pod_monitor: true, rules: true, dashboards: true };
+    let most = i32::from(all.nexus.replicas);
+    let scaling = Autoscaling { max_replicas: most, target_cpu_percent: 100 };
+    all.nexus.autoscaling.get_or_insert(scaling);
+    let named = |cluster: &Cluster| -> BTreeSet<_> {
+        let objects = base(cluster, &Known::default(), site).into_iter();
+        objects.map(|object| (object.kind, object.name)).collect()
+    };
+    named(&all).difference(&named(cluster)).cloned().collect()
+}
+
 /// What the plan needs to know of the spec.
 pub fn wish(cluster: &Cluster) -> Wish {
     let store = match &cluster.store {
@@ -87,6 +108,7 @@ pub fn wish(cluster: &Cluster) -> Wish {
         keeper_template: digest(&keeper_template(cluster)),
         nexus_template: digest(&nexus_template(cluster, 0)),
         evicts: cluster.evicts,
+        version: cluster.image.version(),
     }
 }
 
@@ -99,6 +121,7 @@ pub fn digest(template: &Value) -> Digest {
     Digest::of(&bare)
 }
 
+pub use escrow::map as escrow_map;
 pub use jobs::{bootstrap as bootstrap_job, schema as schema_job, schema_version};
 pub use keeper::{Memory, stateful_set, template as keeper_template};
 pub use nexus::{deployment, template as nexus_template};

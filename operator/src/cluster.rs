@@ -10,7 +10,7 @@ use spike_crds::cluster::{
     Monitoring, NetworkPolicy, PodOverrides, PullPolicy, Resources, Service, WhenUnsatisfiable,
 };
 
-use crate::names::Names;
+use crate::{hash::Digest, names::Names, version::Version};
 
 /// A cluster that can work.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +19,9 @@ pub struct Cluster {
     pub names: Names,
     /// Which `SpikeCluster` of that name.
     pub uid: String,
+    /// What people asked for last: another generation of the spec, or another text in the annotation
+    /// [`crate::names::annotation::RETRY`], has Jobs that failed tried again.
+    pub asked: Digest,
     /// The trust domain of every part.
     pub trust_domain: String,
     /// How many shards, and so Keepers; none with a store in memory.
@@ -66,6 +69,13 @@ pub struct Image {
     pub pull_policy: Option<PullPolicy>,
     /// Secrets with the registry's credentials.
     pub pull_secrets: Vec<String>,
+}
+
+impl Image {
+    /// The version that its tag says, if it says one.
+    pub fn version(&self) -> Option<Version> {
+        self.reference.rsplit_once(':').and_then(|(_, tag)| Version::read(tag))
+    }
 }
 
 /// The secrets API.

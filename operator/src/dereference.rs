@@ -1,5 +1,7 @@
 //! Reads what a cluster's plan depends on. Secrets are never read.
 
+mod absent;
+
 use std::collections::BTreeSet;
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -19,8 +21,9 @@ use crate::{
     error::Error,
     looks::{Asked, Look},
     names::{AUTHORITY_BUNDLE, Part, annotation, label},
-    observe::{Ending, Live, PodLook, text},
+    observe::{Ending, Escrowed, Live, PodLook, is_ours, text},
     plan::Stage,
+    version::Version,
 };
 
 /// Reads at once, of one cluster: enough to be quick, too few to crowd out other clusters.
@@ -48,8 +51,18 @@ pub(crate) async fn dereference(
     let jobs = jobs(ctx, cluster).await?;
     let bundle = bundle(&base);
     let (statuses, silence) = ctx.voices.ask(cluster, bundle.as_deref(), &nexus).await;
+    let unserved = absent::kinds(ctx, &base).await?;
+    let escrow = get(ctx, Kind::ConfigMap, namespace, &cluster.names.escrow()).await?;
+    let lacks = absent::mounts(ctx, namespace, nexus.iter().chain(&workers)).await?;
     let mut live = Live {
-        identity: identity(cluster, &base, bundle.is_some()),
+        identity: absent::identity(&unserved)
+            .or_else(|| identity(cluster, &base, bundle.is_some())),
+        escrow: escrow.as_ref().filter(|map| is_ours(cluster, map)).and_then(Escrowed::read),
+        last_version: last_version(spec),
+        foreign: foreign(cluster, escrow.as_ref()),
+        spare: spare(ctx, cluster).await?,
+        unserved,
+        lacks,
         lost_nodes: lost_nodes(ctx, &keepers).await?,
         jobs,
         workers,
@@ -85,6 +98,7 @@ pub(crate) async fn ask_again(
         statuses,
         silence,
         last_quorum: last_quorum(spec),
+        last_version: last_version(spec),
         generation: generation(spec),
         ..last.live.clone()
     }
@@ -130,6 +144,23 @@ async fn base(
     stream::iter(reads).buffered(AT_ONCE).try_collect().await
 }
 
+/// What is there of what the spec no longer asks for. Others' objects of those names may stay.
+async fn spare(ctx: &Context, cluster: &Cluster) -> Result<Vec<(Kind, String, String)>, Error> {
+    let reads = build::spare(cluster, &ctx.site).into_iter().map(|(kind, name)| async move {
+        let live = get(ctx, kind, &cluster.names.namespace, &name).await?;
+        let ours = live.filter(|live| is_ours(cluster, live));
+        let uid = ours.and_then(|live| text(&live, &["metadata", "uid"]).map(ToOwned::to_owned));
+        Ok(uid.map(|uid| (kind, name, uid)))
+    });
+    let found: Vec<_> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+fn foreign(cluster: &Cluster, map: Option<&Value>) -> Option<String> {
+    let there = map.filter(|map| !is_ours(cluster, map));
+    there.map(|_| format!("ConfigMap/{}", cluster.names.escrow()))
+}
+
 /// From a live list, never from a cache: what is decided by it can't be taken back.
 async fn pods(ctx: &Context, cluster: &Cluster) -> Result<Vec<PodLook>, Error> {
     let api: Api<Pod> = Api::namespaced(ctx.client.clone(), &cluster.names.namespace);
@@ -173,6 +204,12 @@ fn cluster_id(spec: &SpikeCluster, set: Option<&Value>) -> Option<String> {
 fn last_quorum(spec: &SpikeCluster) -> Option<(u8, u8)> {
     let root = spec.status.as_ref()?.root_key.as_ref()?;
     Some((u8::try_from(root.shares?).ok()?, u8::try_from(root.threshold?).ok()?))
+}
+
+/// Of several the earliest, as [`crate::status`] lists them.
+fn last_version(spec: &SpikeCluster) -> Option<Version> {
+    let versions = spec.status.as_ref()?.version.as_ref()?;
+    versions.split(" → ").filter_map(Version::read).min()
 }
 
 fn generation(spec: &SpikeCluster) -> Option<u64> {

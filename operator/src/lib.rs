@@ -25,6 +25,7 @@ pub mod run;
 pub mod status;
 mod turns;
 pub mod validate;
+pub mod version;
 mod voices;
 
 pub use args::Args;

@@ -42,6 +42,12 @@ pub mod annotation {
     pub const PEERS: &str = "spike.ist/peers";
     /// The cluster id of the key ring, once one was seen.
     pub const CLUSTER_ID: &str = "spike.ist/cluster-id";
+    /// On a schema Job: the digest of the version and the store that it is for.
+    pub const VERSION: &str = "spike.ist/version";
+    /// On a Job: what people asked for when it was made.
+    pub const ASKED: &str = "spike.ist/asked";
+    /// On the `ConfigMap` of recovery shards: which they are, and whose, as JSON.
+    pub const ESCROW: &str = "spike.ist/escrow";
     /// What a deleted `SpikeCluster` left behind.
     pub const RETAINED: &str = "spike.ist/retained";
     /// On a `SpikeCluster`: any other text than before has failed Jobs tried again.
@@ -92,6 +98,24 @@ impl fmt::Display for Part {
     }
 }
 
+/// Half of a change of the schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// Adds what a version needs, before it runs.
+    Expand,
+    /// Removes what only earlier versions need, once none of them runs.
+    Contract,
+}
+
+impl fmt::Display for Half {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Expand => "schema",
+            Self::Contract => "contract",
+        })
+    }
+}
+
 /// A cluster's name and namespace, and every name made of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Names {
@@ -132,9 +156,14 @@ impl Names {
         self.of(Part::Bootstrap, &attempt.to_string())
     }
 
-    /// The Job that expands the schema for a version.
-    pub fn schema_job(&self, version: &Digest) -> String {
-        format!("spike-{}-schema-{}", self.cluster, version.short())
+    /// The Job that does one half of a change of the schema, for one version and one try.
+    pub fn schema_job(&self, half: Half, digest: &Digest) -> String {
+        format!("spike-{}-{half}-{}", self.cluster, digest.short())
+    }
+
+    /// The recovery shards that were given out, each encrypted to its custodian.
+    pub fn escrow(&self) -> String {
+        format!("spike-{}-escrow", self.cluster)
     }
 
     /// An object without a namespace.
@@ -201,7 +230,9 @@ mod tests {
             "https://spike-demo-keeper-2.spike-demo-keeper.team.svc:8443"
         );
         assert_eq!(names.audience(), "spike.ist/team/demo");
-        assert!(names.schema_job(&Digest::bytes(b"1")).starts_with("spike-demo-schema-"));
+        assert!(
+            names.schema_job(Half::Expand, &Digest::bytes(b"1")).starts_with("spike-demo-schema-")
+        );
     }
 
     #[test]
@@ -213,7 +244,7 @@ mod tests {
         assert!(names.part(Part::Keeper).len() + 11 <= 63);
         // A Job's name is a label of its pods.
         assert!(names.bootstrap_job(99).len() <= 63);
-        assert!(names.schema_job(&Digest::bytes(b"")).len() <= 63);
+        assert!(names.schema_job(Half::Contract, &Digest::bytes(b"")).len() <= 63);
         assert!(names.admin_service().len() <= 63);
     }
 

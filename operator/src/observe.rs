@@ -1,5 +1,6 @@
 //! Reduces what was read to what a plan depends on. Pure.
 
+mod escrow;
 mod jobs;
 mod pod;
 mod pods;
@@ -15,14 +16,16 @@ use spike_core::wire::v2::status::Status;
 use spike_crds::cluster::DeletionPolicy;
 
 use crate::{
-    build::{self, Known, Object},
+    build::{self, Kind, Known, Object},
     cluster::Cluster,
     compare::agrees,
     hash::Digest,
-    names::{annotation, label},
+    names::{Half, MANAGER, annotation, label},
     plan::{Base, End, IdentityLook, Keepers, Nexus, Observed, Reach, Stage, Stall},
+    version::Version,
 };
 
+pub use escrow::Escrowed;
 pub use pod::{PodLook, Trouble};
 
 /// One look at everything, as it was read.
@@ -60,6 +63,18 @@ pub struct Live {
     pub generation: Option<u64>,
     /// The roots that the built-in authority has published.
     pub bundle: Option<String>,
+    /// The recovery shards that people find in a `ConfigMap`.
+    pub escrow: Option<Escrowed>,
+    /// What ran when anybody last could say.
+    pub last_version: Option<Version>,
+    /// The `ConfigMap` of recovery shards, if somebody else's has its name.
+    pub foreign: Option<String>,
+    /// Objects of ours that the spec no longer asks for: kind, name, uid.
+    pub spare: Vec<(Kind, String, String)>,
+    /// Kinds that are wanted and not installed.
+    pub unserved: BTreeSet<Kind>,
+    /// What a pod waits for, in the kubelet's words.
+    pub lacks: Option<String>,
 }
 
 impl Live {
@@ -72,6 +87,9 @@ impl Live {
             identity: self.identity.clone(),
             known: self.known.clone(),
             bundle: self.bundle.clone(),
+            escrow: self.escrow.clone(),
+            unserved: self.unserved.clone(),
+            lacks: self.lacks.clone(),
             ..Self::default()
         }
     }
@@ -96,7 +114,8 @@ pub fn observe(cluster: &Cluster, live: &Live, now: Timestamp) -> Observed {
     let view = ring::view(live);
     Observed {
         end: live.ending.as_ref().map(|ending| end(cluster, ending)),
-        obstacle: obstacle(cluster, live),
+        obstacle: obstacle(cluster, live)
+            .or_else(|| live.foreign.clone().map(Stall::ForeignObject)),
         base: Base { differs: differs(live) },
         identity: live.identity.clone().map_or(IdentityLook::Ready, IdentityLook::Waits),
         keepers,
@@ -108,7 +127,11 @@ pub fn observe(cluster: &Cluster, live: &Live, now: Timestamp) -> Observed {
         last_quorum: live.last_quorum,
         store: reach(live),
         bootstrap: jobs::bootstrap(cluster, live, now),
-        migration: jobs::migration(cluster, live),
+        migration: jobs::schema(cluster, live, Half::Expand),
+        contraction: jobs::schema(cluster, live, Half::Contract),
+        version: version(live),
+        one_version: is_one_version(live),
+        escrow: escrow::look(live),
         turn: true,
         hydration_timeout: cluster.hydration_timeout,
     }
@@ -124,6 +147,9 @@ pub(crate) fn again(cluster: &Cluster, before: &Observed, live: &Live, now: Time
         ring: view.look,
         last_quorum: live.last_quorum,
         store: reach(live),
+        version: version(live),
+        one_version: is_one_version(live),
+        escrow: escrow::look(live),
         ..before.clone()
     }
 }
@@ -173,10 +199,13 @@ pub(crate) fn is_ours(cluster: &Cluster, live: &Value) -> bool {
 }
 
 fn differs(live: &Live) -> Vec<String> {
-    let wrong = |(object, live): &&(Object, Option<Value>)| {
-        live.as_ref().is_none_or(|live| !agrees(live, &object.manifest))
+    let wrong = |(object, there): &&(Object, Option<Value>)| {
+        let served = !live.unserved.contains(&object.kind);
+        served && there.as_ref().is_none_or(|there| !agrees(there, &object.manifest))
     };
-    live.base.iter().filter(wrong).map(|(object, _)| object.to_string()).collect()
+    let wrong = live.base.iter().filter(wrong).map(|(object, _)| object.to_string());
+    let spare = live.spare.iter().map(|(kind, name, _)| format!("{}/{name}", kind.name()));
+    wrong.chain(spare).collect()
 }
 
 /// A field by its keys: annotations have slashes and dots in theirs.
@@ -239,9 +268,31 @@ fn nexus(cluster: &Cluster, seen: &Live, live: &Value) -> Nexus {
         // A pod that can't start is reason enough to let another template have its turn.
         stuck: conditions.is_some_and(|all| all.iter().any(late))
             || seen.nexus.iter().any(|pod| pod.trouble.is_some()),
+        counts: owns_replicas(live),
         // Its replicas are a question of their own.
         drifted: same && !agrees_but_replicas(live, should.manifest),
     }
+}
+
+/// True if the number of replicas is a field that we applied.
+fn owns_replicas(live: &Value) -> bool {
+    let fields = live.pointer("/metadata/managedFields").and_then(Value::as_array);
+    fields.into_iter().flatten().any(|entry| {
+        text(entry, &["manager"]) == Some(MANAGER)
+            && entry.pointer("/fieldsV1/f:spec/f:replicas").is_some()
+    })
+}
+
+/// The earliest version that runs, or ran when anybody last could say.
+fn version(live: &Live) -> Option<Version> {
+    let said = live.statuses.iter().filter_map(|(_, status)| Version::read(&status.version));
+    said.min().or(live.last_version)
+}
+
+/// True if every Nexus pod that there is, also one that is about to go, answers and says the same.
+fn is_one_version(live: &Live) -> bool {
+    let said: BTreeSet<_> = live.statuses.iter().map(|(_, status)| &status.version).collect();
+    said.len() == 1 && live.statuses.len() == live.nexus.len()
 }
 
 fn agrees_but_replicas(live: &Value, mut should: Value) -> bool {

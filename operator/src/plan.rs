@@ -16,6 +16,7 @@
 
 mod base;
 mod end;
+mod finish;
 mod keepers;
 mod keys;
 mod nexus;
@@ -26,14 +27,14 @@ mod step;
 mod tests;
 
 pub use observed::{
-    Base, End, IdentityLook, JobLook, KeeperPod, Keepers, Nexus, NexusPod, Observed, Reach, Ring,
-    RingLook, Stage,
+    Base, End, EscrowLook, IdentityLook, JobLook, KeeperPod, Keepers, Nexus, NexusPod, Observed,
+    Reach, Ring, RingLook, Stage,
 };
 pub use step::{Hold, Stall, Step, Wait};
 #[cfg(test)]
 pub(crate) use tests::healthy;
 
-use crate::{cluster::BootstrapMode, hash::Digest};
+use crate::{cluster::BootstrapMode, hash::Digest, version::Version};
 
 /// What the spec asks for, as far as steps depend on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub struct Wish {
     pub nexus_template: Digest,
     /// Evict stale Keepers; otherwise somebody else does.
     pub evicts: bool,
+    /// The image's version, if its tag says one.
+    pub version: Option<Version>,
 }
 
 /// What prepares the store.
@@ -84,7 +87,7 @@ impl Wish {
 type Question = fn(&Wish, &Observed) -> Option<Step>;
 
 /// Every question, in the order in which the first answer decides.
-const QUESTIONS: [Question; 18] = [
+const QUESTIONS: [Question; 21] = [
     end::deleting,
     end::paused,
     end::obstacle,
@@ -93,6 +96,7 @@ const QUESTIONS: [Question; 18] = [
     keepers::stateful_set,
     keepers::lost,
     keepers::overdue,
+    nexus::version,
     nexus::migration,
     nexus::deployment,
     keys::ring,
@@ -102,7 +106,9 @@ const QUESTIONS: [Question; 18] = [
     rollout::template,
     rollout::stale_pods,
     rollout::good,
+    finish::escrow,
     nexus::settled,
+    finish::contraction,
 ];
 
 /// The one next step.

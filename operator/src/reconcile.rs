@@ -27,7 +27,7 @@ use crate::{
     looks::{Look, Mark, believed_until},
     names::{FINALIZER, Names},
     observe::{Live, again, observe},
-    plan::{Hold, Observed, Step, Wait, plan},
+    plan::{Hold, JobLook, Observed, Step, Wait, plan},
     status,
     validate::validate,
 };
@@ -215,7 +215,8 @@ fn lasts(Decided { live, observed, step, .. }: &Decided) -> bool {
     let mut pods = live.keepers.iter().chain(&live.nexus).chain(&live.workers);
     acts(step).is_none()
         && live.ending.is_none()
-        && !observed.bootstrap.is_running()
+        && observed.bootstrap != JobLook::Running
+        && live.unserved.is_empty()
         && !pods.any(|pod| pod.due.is_some() || pod.prepares)
 }
 
@@ -254,7 +255,7 @@ fn next(Decided { live, observed, step, .. }: &Decided) -> Duration {
     match step {
         Step::Idle | Step::Paused | Step::Wait(Wait::Confirmation) => LATER,
         // There is no Nexus to ask; what changes in Kubernetes is told at once.
-        Step::Wait(_) | Step::Stall(_) if silent && !observed.bootstrap.is_running() => LATER,
+        Step::Wait(_) | Step::Stall(_) if silent && observed.bootstrap != JobLook::Running => LATER,
         Step::Wait(_) | Step::Stall(_) => SOON,
         _ => AT_ONCE,
     }
@@ -275,6 +276,8 @@ fn acts(step: &Step) -> Option<&'static str> {
         Step::RollBackKeepers => "RollBackKeepers",
         Step::RecordGood => "RecordGood",
         Step::Migrate => "Migrate",
+        Step::Contract => "Contract",
+        Step::Escrow => "Escrow",
         Step::ApplyNexus { .. } => "ApplyNexus",
         Step::Bootstrap { .. } => "Bootstrap",
         Step::Reshare => "Reshare",

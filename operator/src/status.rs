@@ -16,7 +16,8 @@ use serde_json::{Map, Value, json};
 use spike_crds::{
     SpikeCluster,
     cluster::{
-        KeeperStatus, NexusStatus, RolloutStatus, RootKeyStatus, SpikeClusterStatus, StoreStatus,
+        KeeperStatus, NexusStatus, RecoveryStatus, RolloutStatus, RootKeyStatus,
+        SpikeClusterStatus, StoreStatus,
     },
 };
 
@@ -25,7 +26,7 @@ use crate::{
     cluster::Cluster,
     names::Part,
     observe::{Live, ring::newest},
-    plan::{Observed, Step, Wait},
+    plan::{EscrowLook, Observed, Step, Wait},
     validate::Invalid,
 };
 
@@ -92,7 +93,7 @@ pub fn build(seen: &Seen<'_>) -> SpikeClusterStatus {
         keeper: has_keepers.then(|| keeper(live, observed)),
         shards: has_keepers.then(|| format!("{}/{shares}", observed.hydrated())),
         root_key: root_key(seen).or(previous.root_key),
-        recovery: previous.recovery,
+        recovery: recovery(seen, previous.recovery),
         rollout: rollout(seen),
         store: Some(StoreStatus {
             kind: cluster.store.kind().to_owned(),
@@ -171,6 +172,22 @@ fn root_key(seen: &Seen<'_>) -> Option<RootKeyStatus> {
         bootstrapped_at: before
             .and_then(|root| root.bootstrapped_at.clone())
             .or_else(|| Some(Time(whole_second(seen.now)))),
+    })
+}
+
+/// Where custodians find their shards; what was known before while nobody can say.
+fn recovery(seen: &Seen<'_>, before: Option<RecoveryStatus>) -> Option<RecoveryStatus> {
+    let Some((_, keys)) = newest(&seen.live.statuses) else { return before };
+    keys.escrow.as_ref().map(|given| {
+        let kept = seen.live.escrow.as_ref();
+        let kept = kept.filter(|_| seen.observed.escrow == EscrowLook::Kept);
+        RecoveryStatus {
+            recipients: kept.map(|kept| kept.recipients.clone()).unwrap_or_default(),
+            threshold: Some(given.threshold.into()),
+            set_id: Some(given.set.to_string()),
+            root_epoch: Some(keys.root_epoch.into()),
+            config_map: kept.map(|_| seen.cluster.names.escrow()),
+        }
     })
 }
 

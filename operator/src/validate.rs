@@ -16,7 +16,8 @@ pub(crate) use store::STORE_USER;
 
 use crate::{
     cluster::{Cluster, Identity, Image, Keeper, Nexus},
-    names::Names,
+    hash::Digest,
+    names::{Names, annotation},
 };
 
 /// What a spec may leave to the operator.
@@ -56,6 +57,7 @@ pub fn validate(cluster: &SpikeCluster, defaults: &Defaults) -> Result<Cluster, 
     Ok(Cluster {
         names,
         uid: cluster.metadata.uid.clone().unwrap_or_default(),
+        asked: asked(cluster),
         trust_domain: valid.trust_domain,
         shares: valid.quorum.shares(),
         threshold: valid.quorum.threshold(),
@@ -75,6 +77,12 @@ pub fn validate(cluster: &SpikeCluster, defaults: &Defaults) -> Result<Cluster, 
         log_level: valid.log_level,
         paused: valid.paused,
     })
+}
+
+fn asked(cluster: &SpikeCluster) -> Digest {
+    let metadata = &cluster.metadata;
+    let retry = metadata.annotations.as_ref().and_then(|all| all.get(annotation::RETRY));
+    Digest::of(&(metadata.uid.as_deref(), metadata.generation, retry))
 }
 
 /// What the spec leaves out is the operator's own: one image has all programs.

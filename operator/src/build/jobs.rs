@@ -12,7 +12,7 @@ use super::{
 use crate::{
     cluster::{Cluster, Store},
     hash::Digest,
-    names::Part,
+    names::{Half, Part, annotation},
 };
 
 /// How long a bootstrap may take; it is tried again with another name.
@@ -33,20 +33,31 @@ pub fn bootstrap(cluster: &Cluster, attempt: u32) -> Object {
     job(cluster, cluster.names.bootstrap_job(attempt), BOOTSTRAP_SECONDS, 0, &template)
 }
 
-/// Brings the schema up to what an image needs, before that image serves.
-pub fn schema(cluster: &Cluster) -> Object {
-    let mut args = ["store", "schema", "expand"].map(Value::from).to_vec();
+/// Brings the schema up to what an image needs, before that image serves; or removes what only images
+/// before it need, when none of them serves any more.
+pub fn schema(cluster: &Cluster, half: Half) -> Object {
+    let verb = match half {
+        Half::Expand => "expand",
+        Half::Contract => "contract",
+    };
+    let mut args = ["store", "schema", verb].map(Value::from).to_vec();
     let mut env = nexus::env(cluster, cluster.keepers());
-    if let Some(role) = granted(cluster) {
+    if let Some(role) = granted(cluster).filter(|_| half == Half::Expand) {
         args.extend([json!("--grant"), json!(format!("$({GRANTED})"))]);
         env.push(role);
     }
     let mut mounted = vec![pod::identity(cluster)];
     mounted.extend(store(cluster, true));
     let template = template(cluster, args, env, mounted);
-    let name = cluster.names.schema_job(&schema_version(cluster));
+    let version = schema_version(cluster);
+    let name = cluster.names.schema_job(half, &Digest::of(&(version.as_str(), asked(cluster))));
     // It may meet a server that is not up yet; it changes nothing twice.
-    job(cluster, name, SCHEMA_SECONDS, 3, &template)
+    let job = job(cluster, name, SCHEMA_SECONDS, 3, &template);
+    job.annotated([(annotation::VERSION, version.as_str())])
+}
+
+fn asked(cluster: &Cluster) -> &str {
+    cluster.asked.as_str()
 }
 
 /// The variable with the name of the role that Nexus serves as.
@@ -97,5 +108,6 @@ fn job(cluster: &Cluster, name: String, seconds: u32, retries: u32, template: &V
         "backoffLimit": retries,
         "template": template,
     }});
-    Object::new(cluster, Kind::Job, name, "bootstrap", body)
+    let job = Object::new(cluster, Kind::Job, name, "bootstrap", body);
+    job.annotated([(annotation::ASKED, asked(cluster))])
 }

@@ -22,13 +22,14 @@ pub(super) fn autoscaler(cluster: &Cluster) -> Option<Object> {
 
 /// Keeps the number of replicas while nobody has it: applied by another manager before ours lets go
 /// of the field, which would otherwise fall to one.
-pub fn handover(cluster: &Cluster, live: u16) -> Value {
+pub fn handover(cluster: &Cluster, live: u16, version: Option<&str>) -> Value {
     json!({
         "apiVersion": Kind::Deployment.api_version(),
         "kind": Kind::Deployment.name(),
         "metadata": {
             "name": cluster.names.part(Part::Nexus),
             "namespace": cluster.names.namespace,
+            "resourceVersion": version,
         },
         "spec": {"replicas": live},
     })

@@ -6,7 +6,10 @@ use serde_json::Value;
 use spike_crds::manifest;
 
 use super::*;
-use crate::validate::{Defaults, validate};
+use crate::{
+    names::Half,
+    validate::{Defaults, validate},
+};
 
 /// Set to write the golden files anew; look at what changed before committing it.
 const UPDATE: &str = "UPDATE_GOLDEN";
@@ -41,7 +44,8 @@ fn everything(cluster: &Cluster) -> Vec<Object> {
     }
     objects.push(deployment(cluster, cluster.keepers()));
     if !cluster.store.is_single() {
-        objects.push(schema_job(cluster));
+        objects.push(schema_job(cluster, Half::Expand));
+        objects.push(schema_job(cluster, Half::Contract));
         objects.push(bootstrap_job(cluster, 1));
     }
     objects

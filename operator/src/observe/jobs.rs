@@ -5,52 +5,75 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Live, number, text};
+use super::{Live, number as number_of, text};
 use crate::{
     build,
     cluster::{Cluster, Store},
     error::pause,
-    names::Part,
+    names::{Half, Part, annotation},
     plan::JobLook,
 };
 
 /// The newest try of bootstrap. One that failed a moment ago is given time: what it met may pass.
 pub(super) fn bootstrap(cluster: &Cluster, live: &Live, now: Timestamp) -> JobLook {
     let prefix = cluster.names.of(Part::Bootstrap, "");
-    let tries = live.jobs.iter().filter_map(|job| {
-        let name = text(job, &["metadata", "name"])?;
-        Some((name.strip_prefix(&prefix)?.parse::<u32>().ok()?, job))
-    });
-    let Some((attempt, job)) = tries.max_by_key(|(attempt, _)| *attempt) else {
+    let number = |job: &Value| name(job)?.strip_prefix(&prefix)?.parse::<u32>().ok();
+    let all = || live.jobs.iter().filter_map(|job| Some((number(job)?, job)));
+    let Some((last, job)) = all().max_by_key(|(number, _)| *number) else {
         return JobLook::None;
     };
-    match look(job, attempt) {
-        JobLook::Failed(_) if since(job, now) < pause(attempt + 2, 1.0) => {
-            JobLook::Running(attempt)
-        }
-        look => look,
-    }
-}
-
-/// The Job that expands the schema for the wanted image.
-pub(super) fn migration(cluster: &Cluster, live: &Live) -> JobLook {
-    let Store::Postgres(_) = cluster.store else { return JobLook::Done };
-    let wanted = cluster.names.schema_job(&build::schema_version(cluster));
-    let named = |job: &&Value| text(job, &["metadata", "name"]) == Some(&wanted);
-    live.jobs.iter().find(named).map_or(JobLook::None, |job| look(job, 1))
-}
-
-fn look(job: &Value, attempt: u32) -> JobLook {
-    if number(job, "/status/succeeded") > 0 {
+    if number_of(job, "/status/succeeded") > 0 {
         return JobLook::Done;
     }
-    match condition(job) {
-        Some(_) => JobLook::Failed(attempt),
-        None => JobLook::Running(attempt),
+    if failure(job).is_none() {
+        return JobLook::Running;
     }
+    // Those that failed before people changed something don't count.
+    let counts = |job: &Value| failure(job).is_some() && is_asked(cluster, job);
+    let tries = all().filter(|(_, job)| counts(job)).count();
+    let tries = u32::try_from(tries).unwrap_or(u32::MAX);
+    if tries > 0 && since(job, now) < pause(tries.saturating_add(2), 1.0) {
+        return JobLook::Running;
+    }
+    JobLook::Failed { last, tries }
 }
 
-fn condition(job: &Value) -> Option<&Value> {
+/// The Job that does a half of the change to the wanted image's schema.
+///
+/// One that did it for this image and store is done for good; one that failed counts until people
+/// change something.
+pub(super) fn schema(cluster: &Cluster, live: &Live, half: Half) -> JobLook {
+    let Store::Postgres(_) = cluster.store else { return JobLook::Done };
+    let version = build::schema_version(cluster);
+    let prefix = format!("spike-{}-{half}-", cluster.names.cluster);
+    let ours = |job: &&Value| {
+        name(job).is_some_and(|name| name.starts_with(&prefix))
+            && text(job, &["metadata", "annotations", annotation::VERSION])
+                == Some(version.as_str())
+    };
+    let jobs = || live.jobs.iter().filter(ours);
+    if jobs().any(|job| number_of(job, "/status/succeeded") > 0) {
+        return JobLook::Done;
+    }
+    if jobs().any(|job| failure(job).is_none()) {
+        return JobLook::Running;
+    }
+    if jobs().any(|job| is_asked(cluster, job)) {
+        return JobLook::Failed { last: 1, tries: 1 };
+    }
+    JobLook::None
+}
+
+fn name(job: &Value) -> Option<&str> {
+    text(job, &["metadata", "name"])
+}
+
+/// Made for what people ask for now.
+fn is_asked(cluster: &Cluster, job: &Value) -> bool {
+    text(job, &["metadata", "annotations", annotation::ASKED]) == Some(cluster.asked.as_str())
+}
+
+fn failure(job: &Value) -> Option<&Value> {
     let failed = |condition: &&Value| {
         text(condition, &["type"]) == Some("Failed") && text(condition, &["status"]) == Some("True")
     };
@@ -58,7 +81,7 @@ fn condition(job: &Value) -> Option<&Value> {
 }
 
 fn since(job: &Value, now: Timestamp) -> Duration {
-    let failed = condition(job).and_then(|failed| text(failed, &["lastTransitionTime"]));
+    let failed = failure(job).and_then(|failed| text(failed, &["lastTransitionTime"]));
     let at = failed.and_then(|at| at.parse::<Timestamp>().ok());
     at.and_then(|at| at.duration_until(now).try_into().ok()).unwrap_or(Duration::MAX)
 }

@@ -41,9 +41,11 @@ fn bootstrap(wish: &Wish, seen: &Observed) -> Step {
     }
     match seen.bootstrap {
         JobLook::None => Step::Bootstrap { attempt: 1 },
-        JobLook::Failed(tries) if tries >= TRIES => Step::Stall(Stall::BootstrapFailed(tries)),
-        JobLook::Failed(attempt) => Step::Bootstrap { attempt: attempt + 1 },
-        JobLook::Running(_) | JobLook::Done => Step::Wait(Wait::Bootstrap),
+        JobLook::Failed { tries, .. } if tries >= TRIES => {
+            Step::Stall(Stall::BootstrapFailed(tries))
+        }
+        JobLook::Failed { last, .. } => Step::Bootstrap { attempt: last.saturating_add(1) },
+        JobLook::Running | JobLook::Done => Step::Wait(Wait::Bootstrap),
     }
 }
 

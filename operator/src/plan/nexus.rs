@@ -2,6 +2,17 @@
 
 use super::{JobLook, Observed, Reach, RingLook, Stall, Step, StoreWork, Wait, Wish};
 
+/// A minor isn't skipped: replicas of both versions work side by side for a while, and each understands
+/// only its neighbours. Where nobody ever had a key there is nothing to understand.
+pub(super) fn version(wish: &Wish, seen: &Observed) -> Option<Step> {
+    let present = seen.nexus.as_ref().filter(|_| seen.ring_was_seen)?;
+    if present.template == wish.nexus_template {
+        return None;
+    }
+    let (running, wanted) = (seen.version?, wish.version?);
+    (!wanted.is_next_to(running)).then_some(Step::Stall(Stall::VersionSkipped { running, wanted }))
+}
+
 /// The schema is expanded before a new version runs.
 pub(super) fn migration(wish: &Wish, seen: &Observed) -> Option<Step> {
     if wish.store != (StoreWork::Jobs { migrate: true }) {
@@ -9,8 +20,8 @@ pub(super) fn migration(wish: &Wish, seen: &Observed) -> Option<Step> {
     }
     match seen.migration {
         JobLook::None => Some(Step::Migrate),
-        JobLook::Running(_) => Some(Step::Wait(Wait::Migration)),
-        JobLook::Failed(_) => Some(Step::Stall(Stall::MigrationFailed)),
+        JobLook::Running => Some(Step::Wait(Wait::Migration)),
+        JobLook::Failed { .. } => Some(Step::Stall(Stall::MigrationFailed)),
         JobLook::Done => None,
     }
 }
@@ -24,7 +35,11 @@ pub(super) fn deployment(wish: &Wish, seen: &Observed) -> Option<Step> {
     let apply = Some(Step::ApplyNexus { peers });
     let Some(present) = &seen.nexus else { return apply };
     let same = present.template == wish.nexus_template && present.peers == peers;
-    let count = wish.replicas.is_none_or(|replicas| replicas == present.replicas);
+    let count = match wish.replicas {
+        Some(replicas) => replicas == present.replicas,
+        // The autoscaler's to decide, as soon as we let go of it.
+        None => !present.counts,
+    };
     if same {
         return if count && !present.drifted { None } else { apply };
     }

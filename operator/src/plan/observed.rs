@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::hash::Digest;
+use crate::{hash::Digest, version::Version};
 
 /// One look.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,14 @@ pub struct Observed {
     pub bootstrap: JobLook,
     /// The Job that expands the schema for the wanted version.
     pub migration: JobLook,
+    /// The Job that removes what only earlier versions need.
+    pub contraction: JobLook,
+    /// What Nexus runs, as far as anybody could say; the earliest of several.
+    pub version: Option<Version>,
+    /// Every Nexus pod there is answers, and all of one version.
+    pub one_version: bool,
+    /// The recovery shards that have custodians.
+    pub escrow: EscrowLook,
     /// No other cluster's Keepers are being rolled by this operator.
     pub turn: bool,
     /// How long a Keeper may take to be hydrated.
@@ -142,6 +150,7 @@ pub struct KeeperPod {
 }
 
 /// The Nexus Deployment.
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that was seen")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nexus {
     /// Its template, whatever its peers.
@@ -154,6 +163,8 @@ pub struct Nexus {
     pub rolling: bool,
     /// It is rolling, and gets no further.
     pub stuck: bool,
+    /// Its number of replicas is ours.
+    pub counts: bool,
     /// Somebody changed what is ours.
     pub drifted: bool,
 }
@@ -213,24 +224,33 @@ pub enum Reach {
     Unreachable,
 }
 
+/// The recovery shards that were given out to custodians.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EscrowLook {
+    /// None were, or nobody can say.
+    None,
+    /// People don't find their ciphertexts yet.
+    Missing,
+    /// They do.
+    Kept,
+}
+
 /// A Job of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobLook {
     /// There is none.
     None,
-    /// It runs: this is which try.
-    Running(u32),
-    /// The last try failed.
-    Failed(u32),
+    /// It runs, or is about to be tried again.
+    Running,
+    /// It failed.
+    Failed {
+        /// The number of the last try.
+        last: u32,
+        /// How many tries failed since people changed something.
+        tries: u32,
+    },
     /// It is done.
     Done,
-}
-
-impl JobLook {
-    /// It runs, or is about to be tried again.
-    pub(crate) fn is_running(self) -> bool {
-        matches!(self, Self::Running(_))
-    }
 }
 
 impl Ring {
@@ -262,7 +282,7 @@ impl Observed {
 
     /// There is no root key, there never was one, and nobody is making one.
     pub(super) fn is_unkeyed(&self) -> bool {
-        let idle = matches!(self.bootstrap, JobLook::None | JobLook::Failed(_));
+        let idle = matches!(self.bootstrap, JobLook::None | JobLook::Failed { .. });
         matches!(self.ring, RingLook::Absent) && !self.ring_was_seen && idle
     }
 

@@ -1,6 +1,7 @@
 //! What a plan can end in.
 
 use super::Stage;
+use crate::version::Version;
 
 /// One step. Whoever applies it looks at the world again before the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,10 @@ pub enum Step {
     RecordGood,
     /// Bring the schema up to date.
     Migrate,
+    /// Remove from the schema what only earlier versions need.
+    Contract,
+    /// Put the ciphertexts of recovery shards where people find them.
+    Escrow,
     /// Apply the Nexus Deployment.
     ApplyNexus {
         /// How many Keepers its replicas shall know.
@@ -80,6 +85,8 @@ pub enum Wait {
     Identity(String),
     /// A schema Job.
     Migration,
+    /// The Job that removes what only earlier versions need.
+    Contraction,
     /// A Nexus that answers, or a store; why there is none.
     Nexus(String),
     /// A store that takes writes.
@@ -122,6 +129,15 @@ pub enum Stall {
     RecoveryRequired,
     /// The schema Job failed.
     MigrationFailed,
+    /// The Job that removes what only earlier versions need failed.
+    ContractionFailed,
+    /// Replicas of the two versions can't work side by side.
+    VersionSkipped {
+        /// What runs.
+        running: Version,
+        /// What is asked for.
+        wanted: Version,
+    },
     /// The bootstrap Job failed this often.
     BootstrapFailed(u32),
 }

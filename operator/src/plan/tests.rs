@@ -7,8 +7,8 @@ mod world;
 use std::time::Duration;
 
 use super::{
-    Base, IdentityLook, JobLook, KeeperPod, Keepers, Nexus, NexusPod, Observed, Reach, Ring,
-    RingLook, StoreWork, Wish,
+    Base, EscrowLook, IdentityLook, JobLook, KeeperPod, Keepers, Nexus, NexusPod, Observed, Reach,
+    Ring, RingLook, StoreWork, Wish,
 };
 use crate::{cluster::BootstrapMode, hash::Digest};
 
@@ -31,6 +31,7 @@ fn wish() -> Wish {
         keeper_template: digest("keeper 1"),
         nexus_template: digest("nexus 1"),
         evicts: true,
+        version: None,
     }
 }
 
@@ -76,6 +77,7 @@ pub(crate) fn healthy() -> Observed {
             replicas: 2,
             rolling: false,
             stuck: false,
+            counts: true,
             drifted: false,
         }),
         nexus_pods: vec![nexus("node-0"), nexus("node-1")],
@@ -91,6 +93,10 @@ pub(crate) fn healthy() -> Observed {
         store: Reach::Reachable,
         bootstrap: JobLook::None,
         migration: JobLook::Done,
+        contraction: JobLook::Done,
+        version: None,
+        one_version: true,
+        escrow: EscrowLook::None,
         turn: true,
         hydration_timeout: TIMEOUT,
     }

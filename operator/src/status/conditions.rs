@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{Said, Seen, rolls, trouble, words};
 use crate::{
+    build::Kind,
     observe::{PodLook, Trouble, ring::newest},
-    plan::{IdentityLook, Observed, Reach, RingLook, Step, Wait},
+    plan::{EscrowLook, IdentityLook, Observed, Reach, RingLook, Step, Wait},
     validate::Invalid,
 };
 
@@ -74,6 +75,7 @@ pub(super) fn all(seen: &Seen<'_>) -> Vec<Said> {
     }
     all.extend([store(seen), identity(seen), rollout(seen)]);
     all.extend(escrow(seen));
+    all.extend(monitoring(seen));
     if seen.cluster.paused {
         all.push(said("Paused", Some(true), "Paused", "spec.paused is true: nothing is changed"));
     }
@@ -216,13 +218,17 @@ fn store(seen: &Seen<'_>) -> Said {
 /// What a pod lacks, in the kubelet's words.
 fn missing(seen: &Seen<'_>) -> Option<String> {
     let mut pods = seen.live.workers.iter().chain(&seen.live.nexus);
-    pods.find(|pod| pod.trouble == Some(Trouble::Lacks))?.message.clone()
+    let broken = pods.find(|pod| pod.trouble == Some(Trouble::Lacks));
+    broken.and_then(|pod| pod.message.clone()).or_else(|| seen.live.lacks.clone())
 }
 
 /// Whether recovery shards were given out; nothing is said while nobody can know.
 fn escrow(seen: &Seen<'_>) -> Option<Said> {
     let kind = "RecoveryEscrowed";
     let (_, keys) = newest(&seen.live.statuses)?;
+    if let Some(command) = words::proposal(&seen.cluster.recipients, proposed_to(seen)) {
+        return Some(said(kind, Some(false), "RecipientsProposed", command));
+    }
     Some(match &keys.escrow {
         Some(set) if set.encrypted => {
             let text = format!("{} custodians, {} are needed", set.shares, set.threshold);
@@ -237,6 +243,33 @@ fn escrow(seen: &Seen<'_>) -> Option<Said> {
                 "if every pod dies at once the secrets are lost: run `spike operator recover`";
             said(kind, Some(false), "NotEscrowed", text)
         }
+    })
+}
+
+/// The custodians of the set given out last, if it can be known by now.
+fn proposed_to<'a>(seen: &Seen<'a>) -> Option<&'a [String]> {
+    match seen.observed.escrow {
+        EscrowLook::Missing => None,
+        EscrowLook::None => Some(&[]),
+        EscrowLook::Kept => seen.live.escrow.as_ref().map(|kept| kept.recipients.as_slice()),
+    }
+}
+
+/// Only where something was asked for that others install.
+fn monitoring(seen: &Seen<'_>) -> Option<Said> {
+    let asked = &seen.cluster.monitoring;
+    let kinds = [(asked.pod_monitor, Kind::PodMonitor), (asked.rules, Kind::PrometheusRule)];
+    let mut wanted = kinds.iter().filter(|(asked, _)| *asked).map(|(_, kind)| kind).peekable();
+    wanted.peek()?;
+    let kind = "MonitoringReady";
+    let absent: Vec<_> =
+        wanted.filter(|kind| seen.live.unserved.contains(kind)).map(|kind| kind.name()).collect();
+    Some(if absent.is_empty() {
+        said(kind, Some(true), "Applied", "Prometheus is told what to look at")
+    } else {
+        let text = "not installed here; all else works, and this follows when it is: install the \
+                    Prometheus operator, or change spec.monitoring";
+        said(kind, Some(false), "KindMissing", format!("{}: {text}", absent.join(", ")))
     })
 }
 

@@ -7,6 +7,7 @@ pub(super) fn reason_of_wait(wait: &Wait) -> &'static str {
         Wait::Confirmation => "DeletionNotConfirmed",
         Wait::Identity(_) => "IdentityPending",
         Wait::Migration => "MigrationRunning",
+        Wait::Contraction => "ContractionRunning",
         Wait::Nexus(_) => "NexusPending",
         Wait::Store => "StoreUnreachable",
         Wait::Rollout => "NexusRollout",
@@ -28,6 +29,7 @@ pub(super) fn of_wait(wait: &Wait) -> String {
             .to_owned(),
         Wait::Identity(why) => format!("no SVID can be issued: {why}"),
         Wait::Migration => "the schema is being brought up to date".to_owned(),
+        Wait::Contraction => "what only earlier versions need is being removed".to_owned(),
         Wait::Nexus(why) => format!("no Nexus says how the key ring is: {why}"),
         Wait::Store => "the store takes no writes: nothing is changed until it does".to_owned(),
         Wait::Rollout => "Nexus replicas are being replaced".to_owned(),
@@ -52,6 +54,8 @@ pub(super) fn reason_of_stall(stall: &Stall) -> &'static str {
         Stall::KeyRingMissing => "KeyRingMissing",
         Stall::RecoveryRequired => "RecoveryRequired",
         Stall::MigrationFailed => "MigrationFailed",
+        Stall::ContractionFailed => "ContractionFailed",
+        Stall::VersionSkipped { .. } => "VersionSkipped",
         Stall::BootstrapFailed(_) => "BootstrapFailed",
     }
 }
@@ -74,14 +78,48 @@ pub(super) fn of_stall(stall: &Stall) -> String {
         Stall::RecoveryRequired => "every Keeper lost its shard, and no Nexus has the root key: \
                                     run `kubectl spike restore` with the recovery shards"
             .to_owned(),
-        Stall::MigrationFailed => "the schema Job failed: see its log, mend the cause and delete \
-                                   the Job"
-            .to_owned(),
-        Stall::BootstrapFailed(tries) => format!(
-            "bootstrap failed {tries} times: see the last Job's log, mend the cause and delete the \
-             Jobs"
+        Stall::MigrationFailed => format!("the schema Job failed: see its log. {AGAIN}"),
+        Stall::ContractionFailed => {
+            format!("the Job that ends an upgrade failed, and all else works: see its log. {AGAIN}")
+        }
+        Stall::VersionSkipped { running, wanted } => format!(
+            "{running} runs, and replicas of {wanted} can't work beside it: name a version next to \
+             {running} in spec.image first"
         ),
+        Stall::BootstrapFailed(tries) => {
+            format!("bootstrap failed {tries} times: see the last Job's log. {AGAIN}")
+        }
     }
+}
+
+/// How a Job that failed comes to be tried again.
+const AGAIN: &str = "It is tried again when the spec changes, or the annotation spike.ist/retry";
+
+/// What a command line may hold, and a person read.
+const MOST: usize = 4096;
+
+/// The command by which other custodians take over, if the spec names other ones than have shards now.
+///
+/// Only the role recover can change them: whoever may write the spec could make himself one otherwise.
+pub(super) fn proposal(wished: &[String], present: Option<&[String]>) -> Option<String> {
+    let sorted = |all: &[String]| {
+        let mut all = all.to_vec();
+        all.sort_unstable();
+        all
+    };
+    if wished.is_empty() || sorted(present?) == sorted(wished) {
+        return None;
+    }
+    let named = wished.iter().flat_map(|one| [" --recipient ", one]).collect::<String>();
+    let how = if named.len() <= MOST {
+        named
+    } else {
+        " --recipients-file FILE, with those of spec.recovery.age in it".to_owned()
+    };
+    Some(format!(
+        "the spec names other custodians than the key ring: as role recover, run `spike operator \
+         recover --new-set{how}`"
+    ))
 }
 
 /// What a step does, for an event.
@@ -106,6 +144,8 @@ pub fn sentence(step: &Step) -> String {
         }
         Step::RecordGood => "every Keeper holds its shard with the present template".to_owned(),
         Step::Migrate => "started the Job that brings the schema up to date".to_owned(),
+        Step::Contract => "started the Job that removes what only earlier versions need".to_owned(),
+        Step::Escrow => "put the custodians' encrypted recovery shards into a ConfigMap".to_owned(),
         Step::ApplyNexus { peers } => format!("wrote the Deployment of Nexus, for {peers} Keepers"),
         Step::Bootstrap { attempt } => format!("started bootstrap, try {attempt}"),
         Step::Reshare => "asked Nexus to share the root key anew".to_owned(),

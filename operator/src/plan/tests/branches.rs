@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{super::*, *};
 
+const FAILED: JobLook = JobLook::Failed { last: 1, tries: 1 };
+
 fn changed(change: impl FnOnce(&mut Observed)) -> Observed {
     let mut seen = healthy();
     change(&mut seen);
@@ -95,7 +97,7 @@ fn from_nothing_to_a_root_key() {
     assert_eq!(plan(&wish, &seen), keepers);
     seen.keepers = Some(Keepers { good: None, ..healthy().keepers.expect("there") });
     assert_eq!(plan(&wish, &seen), Step::Migrate);
-    seen.migration = JobLook::Running(1);
+    seen.migration = JobLook::Running;
     assert_eq!(plan(&wish, &seen), Step::Wait(Wait::Migration));
     seen.migration = JobLook::Done;
     assert_eq!(plan(&wish, &seen), Step::ApplyNexus { peers: 3 });
@@ -108,11 +110,11 @@ fn from_nothing_to_a_root_key() {
     seen.keeper_pods =
         (0..3).map(|n| KeeperPod { hydrated: false, empty: true, ..keeper(n) }).collect();
     assert_eq!(plan(&wish, &seen), Step::Bootstrap { attempt: 1 });
-    seen.bootstrap = JobLook::Running(1);
+    seen.bootstrap = JobLook::Running;
     assert_eq!(plan(&wish, &seen), Step::Wait(Wait::Bootstrap));
-    seen.bootstrap = JobLook::Failed(1);
+    seen.bootstrap = JobLook::Failed { last: 1, tries: 1 };
     assert_eq!(plan(&wish, &seen), Step::Bootstrap { attempt: 2 });
-    seen.bootstrap = JobLook::Failed(5);
+    seen.bootstrap = JobLook::Failed { last: 7, tries: 5 };
     assert_eq!(plan(&wish, &seen), Step::Stall(Stall::BootstrapFailed(5)));
     seen.bootstrap = JobLook::Done;
     assert_eq!(plan(&wish, &seen), Step::Wait(Wait::Bootstrap), "success is what Nexus sees");
@@ -120,7 +122,7 @@ fn from_nothing_to_a_root_key() {
 
 #[test]
 fn a_failed_migration_waits_for_someone_and_a_manual_one_for_nobody() {
-    let failed = changed(|seen| seen.migration = JobLook::Failed(1));
+    let failed = changed(|seen| seen.migration = FAILED);
     assert_eq!(plan(&wish(), &failed), Step::Stall(Stall::MigrationFailed));
     let manual = Wish { store: StoreWork::Jobs { migrate: false }, ..wish() };
     assert_eq!(plan(&manual, &failed), Step::Idle);
@@ -241,8 +243,9 @@ fn a_new_nexus_comes_only_when_it_will_find_the_key() {
 
 #[test]
 fn replicas_are_put_right_unless_an_autoscaler_decides() {
-    let seen = changed(|seen| seen.nexus.as_mut().expect("there").replicas = 7);
+    let mut seen = changed(|seen| seen.nexus.as_mut().expect("there").replicas = 7);
     assert_eq!(plan(&wish(), &seen), Step::ApplyNexus { peers: 3 });
+    seen.nexus.as_mut().expect("there").counts = false;
     assert_eq!(plan(&Wish { replicas: None, ..wish() }, &seen), Step::Idle);
 }
 
@@ -473,4 +476,66 @@ fn a_manual_rollout_is_left_to_people() {
     let (wish, seen) = stale();
     let wish = Wish { evicts: false, ..wish };
     assert_eq!(plan(&wish, &seen), Step::Idle);
+}
+
+// 7: versions; 14 and 15: what is left when all is as it should be.
+
+#[test]
+fn a_version_is_never_skipped() {
+    let version = |text| crate::version::Version::read(text).expect("a version");
+    let new =
+        |text| Wish { nexus_template: digest("nexus 2"), version: Some(version(text)), ..wish() };
+    let mut seen = changed(|seen| seen.version = Some(version("1.2.3")));
+    let (running, wanted) = (version("1.2.3"), version("1.4.0"));
+    let skipped = Step::Stall(Stall::VersionSkipped { running, wanted });
+    assert_eq!(plan(&new("1.4.0"), &seen), skipped);
+    assert_eq!(plan(&new("1.3.0"), &seen), Step::ApplyNexus { peers: 3 });
+    let untold = Wish { version: None, ..new("1.4.0") };
+    assert_eq!(plan(&untold, &seen), Step::ApplyNexus { peers: 3 }, "a digest tells nothing");
+    seen.ring_was_seen = false;
+    assert_ne!(plan(&new("1.4.0"), &seen), skipped, "nothing is there to be understood");
+}
+
+#[test]
+fn what_earlier_versions_need_goes_when_none_of_them_is_left() {
+    let mut seen = changed(|seen| seen.contraction = JobLook::None);
+    assert_eq!(plan(&wish(), &seen), Step::Contract);
+    seen.contraction = JobLook::Running;
+    assert_eq!(plan(&wish(), &seen), Step::Wait(Wait::Contraction));
+    seen.contraction = FAILED;
+    assert_eq!(plan(&wish(), &seen), Step::Stall(Stall::ContractionFailed));
+    seen.contraction = JobLook::None;
+    let left = |change: fn(&mut Observed)| {
+        let mut seen = seen.clone();
+        change(&mut seen);
+        plan(&Wish { evicts: false, ..wish() }, &seen)
+    };
+    assert_ne!(left(|seen| seen.one_version = false), Step::Contract, "an earlier Nexus runs");
+    let earlier = |seen: &mut Observed| {
+        seen.keeper_pods.first_mut().expect("there").template = digest("keeper 0");
+    };
+    assert_ne!(left(earlier), Step::Contract, "an earlier Keeper runs");
+    let manual = Wish { store: StoreWork::Jobs { migrate: false }, ..wish() };
+    assert_eq!(plan(&manual, &seen), Step::Idle, "it is somebody else's to do");
+}
+
+#[test]
+fn custodians_find_their_shards() {
+    let seen = changed(|seen| seen.escrow = EscrowLook::Missing);
+    assert_eq!(plan(&wish(), &seen), Step::Escrow);
+    let rolling = changed(|seen| {
+        seen.escrow = EscrowLook::Missing;
+        seen.nexus.as_mut().expect("there").rolling = true;
+    });
+    assert_eq!(plan(&wish(), &rolling), Step::Escrow, "they don't wait for a rollout");
+}
+
+#[test]
+fn the_number_of_replicas_is_let_go_when_an_autoscaler_takes_over() {
+    let scaled = Wish { replicas: None, ..wish() };
+    let mut seen = changed(|seen| seen.nexus.as_mut().expect("there").replicas = 7);
+    assert_eq!(plan(&scaled, &seen), Step::ApplyNexus { peers: 3 });
+    seen.nexus.as_mut().expect("there").counts = false;
+    assert_eq!(plan(&scaled, &seen), Step::Idle);
+    assert_eq!(plan(&wish(), &seen), Step::ApplyNexus { peers: 3 }, "and is taken back");
 }

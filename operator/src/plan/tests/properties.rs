@@ -21,6 +21,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => any::<bool>().prop_map(Event::Partition),
         2 => (0..6u8).prop_map(Event::Keepers),
         2 => (0..4u8).prop_map(Event::Nexus),
+        1 => (0..4u8).prop_map(Event::Image),
         2 => (2..6u8).prop_filter("redundant", |n| *n > 2).prop_map(Event::Shares),
         1 => (0..7u8).prop_map(Event::Scale),
     ]
@@ -33,16 +34,24 @@ fn check(world: &World, seen: &Observed, step: &Step) {
         Step::Bootstrap { .. } => {
             assert!(world.ring.is_none() && !world.seen, "I4: a root key is made once");
         }
+        Step::ApplyKeepers { template: Hold::Wished, .. } if rolls_on(seen) => {
+            let nexus = seen.nexus.as_ref().expect("there");
+            assert!(!nexus.rolling && nexus.template == world.wish.nexus_template, "Nexus first");
+        }
         Step::ApplyKeepers { replicas, .. } => {
             let Some(ring) = &world.ring else { return };
             let needed = ring.previous.into_iter().chain(ring.pending).fold(ring.shares, u8::max);
             let present = seen.keepers.as_ref().map_or(0, |set| set.replicas);
             assert!(*replicas >= needed.min(present), "I5: a Keeper of the ring is taken away");
         }
+        Step::ApplyNexus { .. } if !world.migrated => {
+            panic!("Nexus before its schema");
+        }
         Step::ApplyNexus { peers } => {
             let Some(ring) = &world.ring else { return };
             assert!(*peers >= ring.shares, "I5: a Keeper of the ring is not known");
         }
+        Step::Contract => finishes(world),
         Step::Reshare => {
             let ring = world.ring.expect("there");
             assert!(ring.previous.is_none(), "an unsettled set is replaced");
@@ -50,6 +59,23 @@ fn check(world: &World, seen: &Observed, step: &Step) {
         }
         _ => {}
     }
+}
+
+/// All is well but the Keepers' template.
+fn rolls_on(seen: &Observed) -> bool {
+    let shares = seen.open().map(|ring| usize::from(ring.shares));
+    seen.keepers.is_some() && shares.is_some_and(|shares| seen.hydrated() >= shares)
+}
+
+/// An upgrade ends when nothing of the version before is left.
+fn finishes(world: &World) {
+    assert!(world.migrated, "removed before it was added");
+    assert!(world.is_everywhere(), "an earlier Nexus runs");
+    let wished = &world.wish.keeper_template;
+    assert!(
+        world.pods.iter().flatten().all(|pod| pod.template == *wished),
+        "an earlier Keeper runs"
+    );
 }
 
 /// A Keeper's pod goes on purpose.

@@ -40,6 +40,7 @@ pub(super) struct World {
     last_quorum: Option<(u8, u8)>,
     pub(super) based: bool,
     pub(super) migrated: bool,
+    pub(super) contracted: bool,
     pub(super) job: JobLook,
     pub(super) store: bool,
     pub(super) partitioned: bool,
@@ -67,6 +68,8 @@ pub(super) enum Event {
     Keepers(u8),
     /// A new version of Nexus.
     Nexus(u8),
+    /// A new image: a new version of all, with a schema of its own.
+    Image(u8),
     /// Other shares, with another generation.
     Shares(u8),
     /// A hand scales the `StatefulSet`.
@@ -93,6 +96,7 @@ impl World {
             last_quorum: None,
             based: false,
             migrated: false,
+            contracted: false,
             job: JobLook::None,
             store: true,
             partitioned: false,
@@ -155,6 +159,10 @@ impl World {
             },
             bootstrap: self.job,
             migration: if self.migrated { JobLook::Done } else { JobLook::None },
+            contraction: if self.contracted { JobLook::Done } else { JobLook::None },
+            version: None,
+            one_version: answers && self.is_everywhere(),
+            escrow: EscrowLook::None,
             turn: true,
             hydration_timeout: TIMEOUT,
         }
@@ -183,6 +191,12 @@ impl World {
         .collect()
     }
 
+    /// Every server is of the wished template.
+    pub(super) fn is_everywhere(&self) -> bool {
+        let wished = &self.wish.nexus_template;
+        self.servers.iter().all(|server| server.template == *wished)
+    }
+
     fn rolling(&self) -> bool {
         let Some(nexus) = &self.nexus else { return false };
         let fits = |s: &Server| s.template == nexus.template && s.peers == nexus.peers && s.keyed;
@@ -195,6 +209,7 @@ impl World {
         match step {
             Step::ApplyBase => self.based = true,
             Step::Migrate => self.migrated = true,
+            Step::Contract => self.contracted = true,
             Step::Bootstrap { attempt } => self.bootstrap(*attempt),
             Step::ApplyKeepers { replicas, template } => self.apply_keepers(*replicas, *template),
             Step::ForgetKeeper { pod, .. } => self.remove(pod),
@@ -223,6 +238,7 @@ impl World {
                     replicas: self.wish.replicas.expect("fixed"),
                     rolling: false,
                     stuck: false,
+                    counts: true,
                     drifted: false,
                 });
             }
@@ -235,7 +251,7 @@ impl World {
     fn bootstrap(&mut self, attempt: u32) {
         let whole = self.pods.iter().flatten().filter(|pod| pod.works()).count();
         if whole < usize::from(self.wish.shares) || !self.store {
-            self.job = JobLook::Failed(attempt);
+            self.job = JobLook::Failed { last: attempt, tries: attempt };
             // A try takes its time.
             self.pods.iter_mut().flatten().for_each(|pod| pod.age += TIMEOUT / 2);
             return;
@@ -313,6 +329,11 @@ impl World {
                     3 => self.mute.push(template),
                     _ => {}
                 }
+            }
+            Event::Image(n) => {
+                self.wish.nexus_template = digest(&format!("nexus image {n}"));
+                self.wish.keeper_template = digest(&format!("keeper image {n}"));
+                (self.migrated, self.contracted) = (false, false);
             }
             Event::Nexus(n) => self.wish.nexus_template = digest(&format!("nexus {n}")),
             Event::Shares(n) => {
