@@ -110,7 +110,7 @@ impl Target<'_> {
         for (kind, name, uid) in &self.live.spare {
             let api = self.ctx.api(*kind, &self.cluster.names.namespace);
             let what = format!("delete {}/{name}", kind.name());
-            gone(api.delete(name, &just(uid)).await.map(drop), &what)?;
+            gone(api.delete(name, &just(Some(uid))).await.map(drop), &what)?;
         }
         let served = |(object, _): &&(Object, _)| !self.live.unserved.contains(&object.kind);
         for (object, live) in self.live.base.iter().filter(served) {
@@ -141,8 +141,12 @@ impl Target<'_> {
     }
 
     async fn apply_nexus(&self, peers: u8) -> Result<(), Error> {
-        let object = build::deployment(self.cluster, peers);
+        let mut object = build::deployment(self.cluster, peers);
         let ours = self.live.deployment.as_ref();
+        if let (None, Some(Value::Object(spec))) = (ours, object.manifest.get_mut("spec")) {
+            // A new one starts with the fewest, also where an autoscaler decides from then on.
+            spec.insert("replicas".to_owned(), json!(self.cluster.nexus.replicas));
+        }
         let replicas = ours.map_or(0, |live| number(live, "/spec/replicas"));
         if self.cluster.nexus.autoscaling.is_some() && replicas > 0 {
             // Without another owner the field would fall to one when we let go of it.

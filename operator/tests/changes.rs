@@ -1,7 +1,7 @@
 //! What becomes of a cluster whose spec changes, or whose surroundings lack something, on a real API
 //! server with its controllers. There is no kubelet: what it would say is written as it says it.
 
-#[expect(dead_code, reason = "each test uses a part of it")]
+#[allow(dead_code, reason = "each test uses its part")]
 mod support;
 
 use futures::{StreamExt, TryStreamExt};
@@ -127,7 +127,7 @@ async fn monitored(world: &World) {
             && nexus.expect("asked").is_some()
     })
     .await;
-    let client = world.api::<Deployment>(&namespace).into_client();
+    let client = world.client();
     let crd: CustomResourceDefinition = from_value(json!({
         "metadata": {"name": "podmonitors.monitoring.coreos.com"},
         "spec": {
@@ -151,7 +151,7 @@ async fn monitored(world: &World) {
         kind: "PodMonitor".to_owned(),
         plural: "podmonitors".to_owned(),
     };
-    let monitors: Api<DynamicObject> = Api::namespaced_with(world.client(), &namespace, &resource);
+    let monitors: Api<DynamicObject> = Api::namespaced_with(client, &namespace, &resource);
     eventually("the monitor is made", async || {
         monitors.get_opt("spike-demo").await.is_ok_and(|monitor| monitor.is_some())
     })

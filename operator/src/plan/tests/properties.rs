@@ -64,7 +64,8 @@ fn check(world: &World, seen: &Observed, step: &Step) {
 /// All is well but the Keepers' template.
 fn rolls_on(seen: &Observed) -> bool {
     let shares = seen.open().map(|ring| usize::from(ring.shares));
-    seen.keepers.is_some() && shares.is_some_and(|shares| seen.hydrated() >= shares)
+    let all = seen.keeper_pods.iter().all(|pod| pod.hydrated);
+    seen.keepers.is_some() && all && shares == Some(seen.keeper_pods.len())
 }
 
 /// An upgrade ends when nothing of the version before is left.
