@@ -66,3 +66,30 @@ pub(super) fn look(live: &Live) -> EscrowLook {
     let same = |kept: &Escrowed| kept.set == given.set && Some(&kept.cluster_id) == id.as_ref();
     if kept.is_some_and(same) { EscrowLook::Kept } else { EscrowLook::Missing }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn files_that_somebody_edited_are_found_out() {
+        let given: Escrow = serde_json::from_value(json!({
+            "set": 2, "shares": 2, "threshold": 2,
+            "shards": [
+                {"index": 1, "digest": "00".repeat(32), "recipient": "age1a", "ciphertext": "A"},
+                {"index": 2, "digest": "00".repeat(32), "recipient": "age1b", "ciphertext": "B"},
+            ],
+        }))
+        .expect("an escrow");
+        let (said, files) = Escrowed::of("id", &given);
+        assert_eq!(said.recipients, ["age1a", "age1b"]);
+        let text = serde_json::to_string(&said).expect("JSON");
+        let map = |data: &Value| json!({"metadata": {"annotations": {annotation::ESCROW: text}}, "data": data});
+        assert_eq!(Escrowed::read(&map(&files)), Some(said));
+        let mut edited = files;
+        edited["spike.recovery.1.age"] = json!("C");
+        assert_eq!(Escrowed::read(&map(&edited)), None);
+    }
+}

@@ -95,3 +95,98 @@ fn a_patch_takes_back_what_is_no_more() {
     let patch = patch(Some(&before), &after);
     assert_eq!(patch, json!({"version": "2", "rollout": null}));
 }
+
+/// What a Nexus says that has the root key, and something to advise.
+fn open(reasons: &Value) -> spike_core::wire::v2::status::Status {
+    let keeper = |index: u8| {
+        json!({
+            "index": index, "url": "https://k", "reachable": true, "holds": [], "current": true,
+            "checkedAt": at(60).to_string(),
+        })
+    };
+    let status = json!({
+        "status": "ready", "reasons": reasons, "version": "1.0.0", "replica": "n",
+        "clusterId": "ab".repeat(16),
+        "keys": {
+            "revision": 3, "state": "active", "epoch": 1, "rootEpoch": 1, "attempt": 1,
+            "generation": 1, "setId": "00".repeat(16), "shares": 3, "threshold": 2,
+        },
+        "keepers": [keeper(1), keeper(2), keeper(3)],
+        "store": {"kind": "postgres", "reachable": true},
+        "policies": {"counter": 1},
+        "audit": {"sink": "stdout", "lastSeq": 1, "failures": 0},
+        "memory": {"locked": true},
+    });
+    serde_json::from_value(status).expect("a status")
+}
+
+/// What is said of a look.
+fn said(live: &Live, kind: &str) -> (String, String) {
+    let spec = manifest::read(TEXT).expect("a manifest");
+    let defaults = Defaults { image: "spike:1".to_owned() };
+    let cluster = validate(&spec, &defaults).expect("valid");
+    let observed = observe(&cluster, live, at(120));
+    let step = Step::Idle;
+    let seen = Seen {
+        spec: &spec,
+        cluster: &cluster,
+        live,
+        observed: &observed,
+        step: &step,
+        now: at(120),
+    };
+    let status = build(&seen);
+    let condition = find(&status, kind).expect("it is there");
+    (condition.status.clone(), condition.reason.clone())
+}
+
+#[test]
+fn what_nexus_advises_is_a_reason_of_the_condition_that_it_is_about() {
+    for (code, kind, status, reason) in [
+        ("durability_degraded", "StoreReachable", "True", "DurabilityDegraded"),
+        ("reshare_needed", "ShamirConsistent", "False", "ReshareNeeded"),
+        ("keeper_identity_shared", "IdentityReady", "True", "KeeperIdentityShared"),
+    ] {
+        let advice = json!([{"code": code, "message": "because"}]);
+        let live = Live { statuses: vec![("n".to_owned(), open(&advice))], ..Live::default() };
+        assert_eq!(said(&live, kind), (status.to_owned(), reason.to_owned()));
+    }
+}
+
+#[test]
+fn a_node_with_enough_keepers_to_have_the_root_key_is_named() {
+    let keeper = |ordinal: u8, node: &str| crate::observe::PodLook {
+        name: format!("spike-demo-keeper-{ordinal}"),
+        node: Some(node.to_owned()),
+        ready: true,
+        running_since: Some(at(0)),
+        ..crate::observe::PodLook::default()
+    };
+    let on = |nodes: [&str; 3]| {
+        let keepers = (0..).zip(nodes).map(|(ordinal, node)| keeper(ordinal, node)).collect();
+        let statuses = vec![("n".to_owned(), open(&json!([])))];
+        said(&Live { keepers, statuses, ..Live::default() }, "QuorumHealthy")
+    };
+    assert_eq!(on(["a", "b", "c"]), ("True".to_owned(), "AllShardsHeld".to_owned()));
+    assert_eq!(on(["a", "a", "b"]), ("False".to_owned(), "NodeHoldsQuorum".to_owned()));
+}
+
+#[test]
+fn a_secret_that_is_not_there_is_named_as_the_kubelet_names_it() {
+    let lacks = Some("pod: secret \"login\" not found".to_owned());
+    let live = Live { lacks, ..Live::default() };
+    assert_eq!(said(&live, "StoreReachable"), ("Unknown".to_owned(), "SecretMissing".to_owned()));
+}
+
+#[test]
+fn other_custodians_are_proposed_with_the_command() {
+    let wished = ["age1b".to_owned(), "age1a".to_owned()];
+    let same = ["age1a".to_owned(), "age1b".to_owned()];
+    assert_eq!(words::proposal(&wished, Some(&same)), None);
+    assert_eq!(words::proposal(&[], Some(&same)), None, "nobody is taken away");
+    assert_eq!(words::proposal(&wished, None), None, "nobody knows yet");
+    let text = words::proposal(&wished, Some(&[])).expect("proposed");
+    assert!(text.contains("recover --new-set --recipient age1b --recipient age1a`"), "{text}");
+    let many = vec!["age1".repeat(600); 3];
+    assert!(words::proposal(&many, Some(&[])).expect("proposed").contains("--recipients-file"));
+}
