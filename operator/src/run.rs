@@ -22,7 +22,7 @@ use kube::{
         Controller,
         controller::Config as Pace,
         events::{Recorder, Reporter},
-        reflector::ObjectRef,
+        reflector::{ObjectRef, Store},
         watcher,
     },
 };
@@ -251,18 +251,33 @@ where
 {
     let ours = format!("{}={MANAGER}", label::MANAGED_BY);
     let api: Api<PartialObjectMeta<K>> = Api::all(context.client.clone());
-    let looks = Arc::clone(&context.looks);
+    let (looks, known) = (Arc::clone(&context.looks), controller.store());
     controller.watches(api, watcher::Config::default().labels(&ours), move |object| {
-        let names = owner(&object)?;
-        let cluster = ObjectRef::new(&names.cluster).within(&names.namespace);
-        looks.changed(names);
-        Some(cluster)
+        let owners = owners(&object, &known);
+        owners.iter().for_each(|names| looks.changed(names.clone()));
+        owners.into_iter().map(|names| reference(&names))
     })
 }
 
-fn owner<K: Resource<DynamicType = ()>>(object: &PartialObjectMeta<K>) -> Option<Names> {
-    let of = |key| object.labels().get(key).cloned();
-    Some(Names { namespace: of(label::NAMESPACE)?, cluster: of(label::CLUSTER)? })
+fn reference(names: &Names) -> ObjectRef<Guarded> {
+    ObjectRef::new(&names.cluster).within(&names.namespace)
+}
+
+/// The one that the labels name. If somebody changed them, any cluster of the namespace may be meant.
+fn owners<K: Resource<DynamicType = ()>>(
+    object: &PartialObjectMeta<K>,
+    known: &Store<Guarded>,
+) -> Vec<Names> {
+    let of = |key| object.labels().get(key).cloned().unwrap_or_default();
+    let named = Names { namespace: of(label::NAMESPACE), cluster: of(label::CLUSTER) };
+    if known.get(&reference(&named)).is_some() {
+        return vec![named];
+    }
+    let here = |cluster: &Arc<Guarded>| {
+        let (namespace, cluster) = (cluster.namespace()?, cluster.name_any());
+        (object.namespace()? == namespace).then_some(Names { namespace, cluster })
+    };
+    known.state().iter().filter_map(here).collect()
 }
 
 /// Ready while it runs: who waits for the lease is as ready to lead as can be.
