@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use spike_core::wire::v2::status::Status;
+use spike_core::wire::v2::{health::State, status::Status};
 use spike_crds::cluster::DeletionPolicy;
 
 use crate::{
@@ -303,10 +303,16 @@ fn agrees_but_replicas(live: &Value, mut should: Value) -> bool {
 }
 
 fn reach(live: &Live) -> Reach {
-    let mut says = live.statuses.iter().map(|(_, status)| status.store.reachable);
-    match (live.statuses.is_empty(), says.any(|reachable| reachable)) {
+    let takes_writes = live.statuses.iter().any(|(_, status)| takes_writes(status));
+    match (live.statuses.is_empty(), takes_writes) {
         (true, _) => Reach::Unknown,
         (false, true) => Reach::Reachable,
         (false, false) => Reach::Unreachable,
     }
+}
+
+/// The store answers, and what it says is believed: one that lost its ring or went back is of no use.
+pub(crate) fn takes_writes(status: &Status) -> bool {
+    let audit = status.reasons.iter().any(|reason| reason.code == "audit_unavailable");
+    status.store.reachable && (status.status != State::StoreUnavailable || audit)
 }

@@ -12,6 +12,9 @@ const ABSENT: [&str; 2] = ["not_bootstrapped", "bootstrap_underway"];
 const SEALED: [&str; 5] =
     ["not_enough_keepers", "shard_refused", "ring_forged", "store_rolled_back", "keepers_missing"];
 
+/// The code by which a Nexus that has the root key says that the store has no ring any more.
+const LOST: &str = "store_lost_ring";
+
 /// The ring, and whether one was ever seen.
 pub(super) struct View {
     pub(super) look: RingLook,
@@ -19,6 +22,9 @@ pub(super) struct View {
 }
 
 pub(super) fn view(live: &Live) -> View {
+    if is_lost(&live.statuses) {
+        return View { look: RingLook::Absent, was_seen: true };
+    }
     let look = look(live);
     let seen_now = matches!(look, RingLook::Open(_) | RingLook::Sealed { .. });
     View { was_seen: seen_now || live.known.cluster_id.is_some(), look }
@@ -28,6 +34,11 @@ pub(super) fn view(live: &Live) -> View {
 pub(crate) fn newest(statuses: &[(String, Status)]) -> Option<(&Status, &Keys)> {
     let open = statuses.iter().filter_map(|(_, status)| Some((status, status.keys.as_ref()?)));
     open.max_by_key(|(_, keys)| keys.revision)
+}
+
+fn is_lost(statuses: &[(String, Status)]) -> bool {
+    let keyed = statuses.iter().filter(|(_, status)| status.keys.is_some());
+    keyed.flat_map(|(_, status)| &status.reasons).any(|reason| reason.code == LOST)
 }
 
 fn look(live: &Live) -> RingLook {

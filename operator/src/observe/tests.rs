@@ -180,6 +180,22 @@ fn what_nexus_says_decides_what_the_ring_is() {
 }
 
 #[test]
+fn what_a_keyed_nexus_says_of_its_store_counts_more_than_that_it_answers() {
+    let said = |code: &str| {
+        let reason = json!({"code": code, "message": "because"});
+        let mut status = status("2030-01-01T00:59:00Z", true, &json!([]));
+        status.status = State::StoreUnavailable;
+        status.reasons = vec![serde_json::from_value(reason).expect("a reason")];
+        let live = Live { statuses: vec![("n".to_owned(), status)], ..Live::default() };
+        let seen = observe(&cluster(), &live, now());
+        (seen.ring == RingLook::Absent && seen.ring_was_seen, seen.store)
+    };
+    assert_eq!(said("store_lost_ring"), (true, Reach::Unreachable));
+    assert_eq!(said("store_rolled_back"), (false, Reach::Unreachable));
+    assert_eq!(said("audit_unavailable"), (false, Reach::Reachable));
+}
+
+#[test]
 fn another_cluster_id_than_the_known_one_is_a_foreign_store() {
     let said = status("2030-01-01T00:59:00Z", true, &json!([]));
     let known = Known { cluster_id: Some("ff".repeat(16)) };

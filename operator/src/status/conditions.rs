@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Said, Seen, rolls, trouble, words};
 use crate::{
     build::Kind,
-    observe::{PodLook, Trouble, ring::newest},
+    observe::{PodLook, Trouble, ring::newest, takes_writes},
     plan::{EscrowLook, IdentityLook, Observed, Reach, RingLook, Step, Wait},
     validate::Invalid,
 };
@@ -129,8 +129,19 @@ fn ready(seen: &Seen<'_>) -> Said {
         Step::Wait(wait) => {
             said("Ready", Some(false), words::reason_of_wait(wait), waiting(seen, wait))
         }
+        _ if serving > 0 => said("Ready", Some(false), "StoreUnreachable", unreachable(seen)),
         _ => said("Ready", Some(false), "NotServing", "no Nexus serves yet"),
     }
+}
+
+/// Why the store takes no writes, in Nexus's words.
+fn unreachable(seen: &Seen<'_>) -> String {
+    let statuses = seen.live.statuses.iter().filter(|(_, status)| !takes_writes(status));
+    let mut errors = statuses.filter_map(|(_, status)| {
+        let reason = status.reasons.first().map(|reason| reason.message.clone());
+        status.store.error.clone().or(reason)
+    });
+    errors.next().unwrap_or_else(|| "it doesn't answer".to_owned())
 }
 
 fn bootstrapped(seen: &Seen<'_>) -> Said {
@@ -201,13 +212,9 @@ fn shamir(seen: &Seen<'_>) -> Said {
 
 fn store(seen: &Seen<'_>) -> Said {
     let kind = "StoreReachable";
-    let errors = seen.live.statuses.iter().filter_map(|(_, status)| status.store.error.clone());
     match seen.observed.store {
         Reach::Reachable => said(kind, Some(true), "TakesWrites", "the store takes writes"),
-        Reach::Unreachable => {
-            let why = errors.into_iter().next().unwrap_or_else(|| "it doesn't answer".to_owned());
-            said(kind, Some(false), "Unreachable", why)
-        }
+        Reach::Unreachable => said(kind, Some(false), "Unreachable", unreachable(seen)),
         Reach::Unknown => match missing(seen) {
             Some(what) => said(kind, None, "SecretMissing", what),
             None => said(kind, None, "NobodyKnows", seen.live.silence.clone()),
