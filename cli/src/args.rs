@@ -5,8 +5,13 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    agent, audit, cipher, completion, context::Context, dev, error::CliError, man, operator,
-    policy, secret, status,
+    agent, audit, completion,
+    context::{Context, Flags},
+    dev,
+    error::CliError,
+    man,
+    remote::Remote,
+    status,
 };
 
 /// SPIKE - Secure your secrets with SPIFFE.
@@ -25,7 +30,7 @@ use crate::{
 )]
 pub struct Args {
     #[command(flatten)]
-    context: Context,
+    flags: Flags,
     #[command(subcommand)]
     command: Command,
 }
@@ -49,18 +54,8 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Manage secrets.
-    #[command(subcommand, after_help = secret::EXAMPLES)]
-    Secret(secret::Command),
-    /// Manage policies.
-    #[command(subcommand, after_help = policy::EXAMPLES)]
-    Policy(policy::Command),
-    /// Encrypt and decrypt data using SPIKE Nexus.
-    #[command(subcommand, after_help = cipher::EXAMPLES)]
-    Cipher(cipher::Command),
-    /// Manage admin operations.
-    #[command(subcommand, after_help = operator::EXAMPLES)]
-    Operator(operator::Command),
+    #[command(flatten)]
+    Remote(Remote),
     Status(status::Args),
     /// Check audit files.
     #[command(subcommand, after_help = audit::EXAMPLES)]
@@ -76,7 +71,7 @@ impl Args {
     /// Does what was asked and says how it ended.
     pub async fn run(self) -> ExitCode {
         spike_identity::install_crypto();
-        match self.command.run(&self.context).await {
+        match self.command.run(&self.flags.into()).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => error.report(),
         }
@@ -86,10 +81,7 @@ impl Args {
 impl Command {
     async fn run(self, context: &Context) -> Result<(), CliError> {
         match self {
-            Self::Secret(command) => command.run(context).await,
-            Self::Policy(command) => command.run(context).await,
-            Self::Cipher(command) => command.run(context).await,
-            Self::Operator(command) => command.run(context).await,
+            Self::Remote(command) => command.run(context).await,
             Self::Status(args) => args.run(context).await,
             Self::Audit(command) => command.run(),
             Self::Dev(args) => args.run().await,

@@ -4,7 +4,7 @@ use std::{io::Write, process::ExitCode};
 
 /// The exit statuses of `spike`. 0 is success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
+pub enum Exit {
     /// None of the others.
     Other = 1,
     /// The command line or the environment is wrong. clap's own status, too.
@@ -21,7 +21,7 @@ pub(crate) enum Exit {
 
 /// Why a command has no good end.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum CliError {
+pub enum CliError {
     /// Something to tell on stderr, in two lines.
     #[error("{what}")]
     Told {
@@ -42,22 +42,22 @@ pub(crate) enum CliError {
 
 impl CliError {
     /// An error to tell: what happened, and what to do now.
-    pub(crate) fn new(exit: Exit, what: impl Into<String>, next: impl Into<String>) -> Self {
+    pub fn new(exit: Exit, what: impl Into<String>, next: impl Into<String>) -> Self {
         Self::Told { exit, what: what.into(), next: next.into() }
     }
 
     /// The command line or the environment is wrong.
-    pub(crate) fn usage(what: impl Into<String>, next: impl Into<String>) -> Self {
+    pub fn usage(what: impl Into<String>, next: impl Into<String>) -> Self {
         Self::new(Exit::Usage, what, next)
     }
 
     /// A file or the system said no.
-    pub(crate) fn other(what: impl Into<String>, next: impl Into<String>) -> Self {
+    pub fn other(what: impl Into<String>, next: impl Into<String>) -> Self {
         Self::new(Exit::Other, what, next)
     }
 
     /// Tells it on stderr and gives the status to exit with.
-    pub(crate) fn report(&self) -> ExitCode {
+    pub fn report(&self) -> ExitCode {
         match self {
             Self::ReaderGone => ExitCode::SUCCESS,
             Self::Verdict(exit) => ExitCode::from(*exit as u8),

@@ -4,6 +4,8 @@
 //! `render`, which only makes text of it. A secret value never goes into an argument of another
 //! process, an error or a log. Nothing is decided here that a server decides: the command doesn't
 //! guess what its identity may do.
+//!
+//! `kubectl spike` runs the same commands ([`Remote`]) through a [`Door`] that it opens.
 
 mod agent;
 mod args;
@@ -18,9 +20,10 @@ mod format;
 mod input;
 mod man;
 mod operator;
-mod output;
+pub mod output;
 mod policy;
 mod prompt;
+mod remote;
 mod render;
 mod secret;
 mod session;
@@ -28,3 +31,6 @@ mod status;
 mod values;
 
 pub use args::Args;
+pub use context::{Context, Door, Opened, Patience};
+pub use error::{CliError, Exit};
+pub use remote::Remote;

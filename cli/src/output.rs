@@ -8,13 +8,13 @@ use zeroize::Zeroizing;
 use crate::error::CliError;
 
 /// Writes the text and, if it lacks one, a newline.
-pub(crate) fn print(text: &str) -> Result<(), CliError> {
+pub fn print(text: &str) -> Result<(), CliError> {
     let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
     write(text.as_bytes()).and_then(|()| write(end.as_bytes()))
 }
 
 /// Writes bytes to standard output as they are.
-pub(crate) fn write(bytes: &[u8]) -> Result<(), CliError> {
+pub fn write(bytes: &[u8]) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => CliError::ReaderGone,
@@ -26,17 +26,17 @@ pub(crate) fn write(bytes: &[u8]) -> Result<(), CliError> {
 }
 
 /// True if bytes go to a person and not to a file or a program.
-pub(crate) fn is_terminal() -> bool {
+pub fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
 /// Says more on stderr, so that standard output stays what a script expects.
-pub(crate) fn note(text: &str) {
+pub fn note(text: &str) {
     aside("Note", text);
 }
 
 /// Warns on stderr; the command goes on.
-pub(crate) fn warn(text: &str) {
+pub fn warn(text: &str) {
     aside("Warning", text);
 }
 
@@ -47,15 +47,14 @@ fn aside(kind: &str, text: &str) {
 
 /// Marks text for people, or leaves it alone.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Paint {
+pub struct Paint {
     colour: bool,
     terminal: bool,
 }
 
 impl Paint {
     /// Leaves all text alone.
-    #[cfg(test)]
-    pub(crate) const PLAIN: Self = Self { colour: false, terminal: false };
+    pub const PLAIN: Self = Self { colour: false, terminal: false };
 
     /// For a terminal, without colour.
     #[cfg(test)]
@@ -63,12 +62,12 @@ impl Paint {
 
     /// For standard output. Colour needs a terminal, and is off with `NO_COLOR`
     /// (<https://no-color.org>) or `TERM=dumb`.
-    pub(crate) fn of_stdout() -> Self {
+    pub fn of_stdout() -> Self {
         Self::of(&io::stdout())
     }
 
     /// For standard error, alike.
-    pub(crate) fn of_stderr() -> Self {
+    pub fn of_stderr() -> Self {
         Self::of(&io::stderr())
     }
 
@@ -80,14 +79,14 @@ impl Paint {
     }
 
     /// The same without colour.
-    pub(crate) fn plain(self) -> Self {
+    pub fn plain(self) -> Self {
         Self { colour: false, ..self }
     }
 
     /// Text that someone else chose. On a terminal its control characters are written out (line
     /// breaks and tabs aside): a secret's value must not move the cursor, set the title or reach
     /// the clipboard of whoever looks at it.
-    pub(crate) fn harmless(self, text: &str) -> Zeroizing<String> {
+    pub fn harmless(self, text: &str) -> Zeroizing<String> {
         /// The most that a character grows by when it is written out, as `\u{1b}` does.
         const GROWTH: usize = 5;
         let escaped = |c: char| self.terminal && c.is_control() && !matches!(c, '\n' | '\t');
@@ -105,17 +104,17 @@ impl Paint {
     }
 
     /// Something to find quickly.
-    pub(crate) fn bold(self, text: &str) -> String {
+    pub fn bold(self, text: &str) -> String {
         self.wrap(text, "1")
     }
 
     /// Well.
-    pub(crate) fn good(self, text: &str) -> String {
+    pub fn good(self, text: &str) -> String {
         self.wrap(text, "32")
     }
 
     /// Not well.
-    pub(crate) fn bad(self, text: &str) -> String {
+    pub fn bad(self, text: &str) -> String {
         self.wrap(text, "31")
     }
 

@@ -6,14 +6,11 @@ use spike_client::{ClientError, NexusClient};
 use spike_core::{Roles, SpiffeId};
 use spike_identity::{Identity, Source, Wanted};
 use spike_runtime::{Env, identity_env};
-use tokio_util::{
-    sync::{CancellationToken, DropGuard},
-    task::TaskTracker,
-};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
 use crate::{
-    context::Context,
+    context::{Context, Opened, Way},
     error::{CliError, Exit},
     explain::{Doing, explain},
     output,
@@ -23,13 +20,12 @@ use crate::{
 const DEFAULT_URL: &str = "https://localhost:8553";
 
 /// An identity and a client of Nexus.
-#[derive(Debug)]
 pub(crate) struct Session {
     /// The client.
     pub(crate) nexus: NexusClient,
     me: SpiffeId,
-    /// Ends the identity's watch with the session.
-    _stop: DropGuard,
+    /// Keeps the way open and the identity fresh, until the session ends.
+    _held: Box<dyn Send + Sync>,
 }
 
 /// What a session needs to know first.
@@ -42,15 +38,16 @@ struct Settings {
 impl Session {
     /// Gets an identity; Nexus is not called yet.
     pub(crate) async fn open(context: &Context) -> Result<Self, CliError> {
-        let Settings { source, roles, url } = Settings::read(context)?;
-        reachable(&source)?;
-        let stop = CancellationToken::new();
-        let identity = identity(source, stop.clone(), context.timeout).await?;
+        let opened = match &context.way {
+            Way::Environment { url } => by_environment(url.as_ref(), context.timeout).await?,
+            Way::Through(door) => door.open().await?,
+        };
+        let Opened { identity, url, roles, held } = opened;
         let me = identity.id();
         let nexus = NexusClient::new(&identity, url, &roles)
             .map_err(|error| explain(&error, &Doing::new("reach", "Nexus"), &me))?
             .with_deadline(context.timeout);
-        Ok(Self { nexus, me, _stop: stop.drop_guard() })
+        Ok(Self { nexus, me, _held: held })
     }
 
     /// Tells why something could not be done, and what to do now.
@@ -60,11 +57,11 @@ impl Session {
 }
 
 impl Settings {
-    fn read(context: &Context) -> Result<Self, CliError> {
+    fn read(url: Option<&Url>) -> Result<Self, CliError> {
         let mut env = Env::from_process();
         let source = identity_env::source(&mut env);
         let roles = identity_env::roles(&mut env);
-        let url = match &context.url {
+        let url = match url {
             Some(url) => url.clone(),
             None => env.url("SPIKE_NEXUS_API_URL", DEFAULT_URL),
         };
@@ -75,6 +72,16 @@ impl Settings {
         })?;
         Ok(Self { source, roles, url })
     }
+}
+
+/// Who and where the environment says.
+async fn by_environment(url: Option<&Url>, patience: Duration) -> Result<Opened, CliError> {
+    let Settings { source, roles, url } = Settings::read(url)?;
+    reachable(&source)?;
+    let stop = CancellationToken::new();
+    let identity = identity(source, stop.clone(), patience).await?;
+    // Ends the identity's watch with the session.
+    Ok(Opened { identity, url, roles, held: Box::new(stop.drop_guard()) })
 }
 
 /// Fails at once where waiting won't help: a socket that isn't there, that nobody listens on any

@@ -6,7 +6,7 @@ use crate::Finding;
 
 /// Every crate with its layer. A crate may depend on lower layers only, and what a layer's crates
 /// share goes further down. Development crates stand outside.
-const LAYERS: [(&str, u8); 15] = [
+const LAYERS: [(&str, u8); 16] = [
     ("spike-core", 0),
     ("spike-seal", 1),
     ("spike-identity", 1),
@@ -22,17 +22,22 @@ const LAYERS: [(&str, u8); 15] = [
     ("spike-nexus", 4),
     ("spike-cli", 4),
     ("spike-operator", 4),
+    ("spike-kubectl", 5),
 ];
 
 /// Crates that drive all the others from outside.
 const OUTSIDE: [&str; 4] =
     ["spike-e2e", "spike-testbed-kubernetes", "spike-testbed-postgres", "xtask"];
 
-/// Arrows that the layers allow and the design refuses: a store that knew keys could read secrets.
-const REFUSED: [(&str, &str); 3] = [
+/// Arrows that the layers allow and the design refuses: a store that knew keys could read secrets, and
+/// of programs `kubectl-spike` alone is made of another, the command.
+const REFUSED: [(&str, &str); 6] = [
     ("spike-store", "spike-seal"),
     ("spike-store-sqlite", "spike-seal"),
     ("spike-store-postgres", "spike-seal"),
+    ("spike-kubectl", "spike-keeper"),
+    ("spike-kubectl", "spike-nexus"),
+    ("spike-kubectl", "spike-operator"),
 ];
 
 pub(crate) fn check(workspace: &Metadata) -> Vec<Finding> {

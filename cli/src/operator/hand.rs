@@ -28,6 +28,11 @@ const AGE: [&[u8]; 2] = [b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE
 const MOST_PLAIN: usize = 4096;
 
 impl AtHand {
+    /// In these files, which these identities open.
+    pub(super) const fn new(files: Vec<PathBuf>, identity: Vec<PathBuf>) -> Self {
+        Self { files, identity }
+    }
+
     /// Reads, decrypts and parses all of them. Plaintext stays in memory.
     pub(crate) fn read(&self) -> Result<Vec<RecoveryShard>, CliError> {
         let keys = Keys::read(&self.identity)?;

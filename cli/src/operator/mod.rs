@@ -9,7 +9,10 @@ mod reshare;
 mod restore;
 pub(crate) mod shard;
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
+use spike_core::Role;
 
 use crate::{context::Context, error::CliError};
 
@@ -33,6 +36,20 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// `restore`, with shards in these files.
+    pub(crate) fn restore(files: Vec<PathBuf>, identity: Vec<PathBuf>, one_by_one: bool) -> Self {
+        Self::Restore(restore::Args::new(hand::AtHand::new(files, identity), one_by_one))
+    }
+
+    /// The role that may do it.
+    pub(crate) const fn role(&self) -> Role {
+        match self {
+            Self::Recover(_) | Self::Drill(_) => Role::Recover,
+            Self::Restore(_) | Self::AcceptRollback(_) => Role::Restore,
+            Self::Reshare(_) | Self::Keys(_) => Role::Superuser,
+        }
+    }
+
     /// Does it.
     pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
         match self {

@@ -36,6 +36,11 @@ Examples:
   age -d -i alice.key spike.recovery.1.age | spike operator restore --one-by-one";
 
 impl Args {
+    /// With these shards.
+    pub(super) const fn new(at_hand: AtHand, one_by_one: bool) -> Self {
+        Self { at_hand, one_by_one, reset: false }
+    }
+
     /// Restores it.
     pub(crate) async fn run(self, context: &Context) -> Result<(), CliError> {
         if self.reset {

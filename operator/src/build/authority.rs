@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     cluster::Cluster,
-    names::{AUTHORITY_BUNDLE, AUTHORITY_ROLE, Part, REVIEWER_ROLE},
+    names::{AUTHORITY_BUNDLE, AUTHORITY_ROLE, Digested as _, Part, REVIEWER_ROLE},
 };
 
 /// Where it has its probes.

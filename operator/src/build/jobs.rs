@@ -12,7 +12,7 @@ use super::{
 use crate::{
     cluster::{Cluster, Store},
     hash::Digest,
-    names::{Half, Part, annotation},
+    names::{Digested as _, Half, Part, annotation},
 };
 
 /// How long a bootstrap may take; it is tried again with another name.

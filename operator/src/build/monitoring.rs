@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{Kind, Object};
-use crate::{cluster::Cluster, names::label};
+use crate::{
+    cluster::Cluster,
+    names::{Digested as _, label},
+};
 
 pub(super) fn all(cluster: &Cluster) -> Vec<Object> {
     let asked = &cluster.monitoring;

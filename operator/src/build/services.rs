@@ -1,25 +1,25 @@
 //! Services: where Nexus and Keepers are.
 
 use serde_json::{Value, json};
-use spike_crds::cluster::ServiceType;
+use spike_crds::{cluster::ServiceType, names::port};
 
 use super::{Kind, Object};
 use crate::{cluster::Cluster, names::Part};
 
 /// Where Nexus serves its API.
-pub(super) const NEXUS_PORT: u16 = 8553;
+pub(super) const NEXUS_PORT: u16 = port::NEXUS;
 
 /// Where a Keeper serves Nexus.
-pub(super) const KEEPER_PORT: u16 = 8443;
+pub(super) const KEEPER_PORT: u16 = port::KEEPER;
 
 /// Where Nexus has its probes.
-pub(super) const NEXUS_PROBES: u16 = 8554;
+pub(super) const NEXUS_PROBES: u16 = port::NEXUS_PROBES;
 
 /// Where a Keeper has its probes.
-pub(super) const KEEPER_PROBES: u16 = 8444;
+pub(super) const KEEPER_PROBES: u16 = port::KEEPER_PROBES;
 
 /// Where the authority listens.
-pub(super) const AUTHORITY_PORT: u16 = 8445;
+pub(super) const AUTHORITY_PORT: u16 = port::AUTHORITY;
 
 pub(super) fn all(cluster: &Cluster) -> Vec<Object> {
     let names = &cluster.names;

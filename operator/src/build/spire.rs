@@ -8,7 +8,7 @@ use spike_crds::cluster::ClusterSpiffeIds;
 use super::{Kind, Object, object::said};
 use crate::{
     cluster::{Cluster, Identity},
-    names::Part,
+    names::{Digested as _, Part},
 };
 
 pub(super) fn all(cluster: &Cluster) -> Vec<Object> {

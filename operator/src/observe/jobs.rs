@@ -10,7 +10,7 @@ use crate::{
     build,
     cluster::{Cluster, Store},
     error::pause,
-    names::{Half, Part, annotation},
+    names::{Digested as _, Half, Part, annotation},
     plan::JobLook,
 };
 

@@ -1,0 +1,6 @@
+//! `kubectl spike`.
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    spike_kubectl::Args::read().run().await
+}
