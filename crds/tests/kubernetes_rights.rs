@@ -11,7 +11,7 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::Deployment,
-        core::v1::{Pod, Secret, ServiceAccount},
+        core::v1::{ConfigMap, Pod, Secret, ServiceAccount},
         rbac::v1::RoleBinding,
     },
 };
@@ -22,6 +22,7 @@ use kube::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, from_value, json};
 use server::Server;
+use spike_crds::SpikeCluster;
 use spike_testbed_kubernetes::until;
 
 /// The operator's namespace.
@@ -112,6 +113,42 @@ async fn exec(client: &Client, namespace: &str, pod: &str) -> String {
     let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/exec?command=id&stdout=true");
     let request = http::Request::post(path).body(Vec::new()).expect("a request");
     forbidden(client.request_text(request).await.expect_err("nothing runs here"))
+}
+
+/// What becomes of a port of a pod that isn't there, by the method that opens the way.
+async fn forward(client: &Client, namespace: &str, method: &str) -> String {
+    let path =
+        format!("/api/v1/namespaces/{namespace}/pods/spike-a-nexus-0/portforward?ports=8553");
+    let request = http::Request::builder().method(method).uri(path).body(Vec::new());
+    let answer = client.request_text(request.expect("a request")).await;
+    forbidden(answer.expect_err("nothing runs here"))
+}
+
+#[tokio::test]
+#[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
+async fn each_role_of_people_has_all_the_way_of_kubectl_spike_and_reads_nothing_else() {
+    let server = Server::start("people").await;
+    server.install_everything();
+    let namespace = &server.namespace;
+    for (name, role) in [("alice", "spike-superuser"), ("bob", "spike-custodian")] {
+        let person = user(&server, name, role).await;
+        let clusters = Api::<SpikeCluster>::namespaced(person.clone(), namespace);
+        until("the role is bound", async || clusters.list(&ListParams::default()).await.is_ok())
+            .await;
+        let pods = Api::<Pod>::namespaced(person.clone(), namespace);
+        pods.list(&ListParams::default()).await.expect(role);
+        // kubectl's own way is a POST, a WebSocket's a GET.
+        for method in ["GET", "POST"] {
+            let told = forward(&person, namespace, method).await;
+            assert!(told.starts_with("not forbidden"), "{role} {method}: {told}");
+        }
+        let maps = Api::<ConfigMap>::namespaced(person.clone(), namespace);
+        assert!(maps.get_opt("spike-authority-bundle").await.expect(role).is_none());
+        assert!(forbidden(maps.get("any").await.expect_err(role)).contains("forbidden"));
+        let secrets = Api::<Secret>::namespaced(person, namespace);
+        assert!(forbidden(secrets.get("any").await.expect_err(role)).contains("forbidden"));
+    }
+    server.stop().await;
 }
 
 #[tokio::test]

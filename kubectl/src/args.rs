@@ -7,7 +7,7 @@ use spike_cli::{CliError, Context, Patience, Remote};
 use spike_core::Role;
 
 use crate::{
-    completion,
+    complete, completion,
     door::Pinned,
     place::{Place, Target},
     report, restore, status,
@@ -87,6 +87,8 @@ enum Command {
     Remote(Remote),
     Completion(completion::Args),
     #[command(hide = true)]
+    Complete(complete::Args),
+    #[command(hide = true)]
     Man(completion::Man),
 }
 
@@ -101,7 +103,7 @@ impl Args {
         spike_identity::install_crypto();
         match Box::pin(self.done()).await {
             Ok(status) => status,
-            Err(error) => error.report(),
+            Err(error) => ours(error).report(),
         }
     }
 
@@ -125,10 +127,26 @@ impl Args {
                 remote.run(&context).await?;
             }
             Command::Completion(args) => args.run()?,
+            Command::Complete(args) => args.run()?,
             Command::Man(args) => args.run()?,
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// An error of a command of `spike`, in the words of this program.
+fn ours(error: CliError) -> CliError {
+    let CliError::Told { exit, what, next } = error else { return error };
+    let next = next.replace("`spike ", "`kubectl spike ");
+    let next = match next.rsplit_once("/spike/pilot/role/") {
+        Some((_, role)) => format!("Run it with --as-role {}.", role.trim_end_matches('.')),
+        None if next.contains("SPIKE_") => {
+            "`kubectl spike status` shows whether its pods run and what the cluster waits for."
+                .to_owned()
+        }
+        None => next,
+    };
+    CliError::Told { exit, what, next }
 }
 
 /// The command line, in which the commands of `spike` are this program's.
@@ -169,6 +187,20 @@ mod tests {
             }
         }
         look(&command(), "kubectl spike");
+    }
+
+    #[test]
+    fn what_helps_is_something_that_this_program_can_do() {
+        let next = |next: &str| match ours(CliError::usage("x", next)) {
+            CliError::Told { next, .. } => next,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(next("See `spike status`."), "See `kubectl spike status`.");
+        assert_eq!(
+            next("Run it as spiffe://<trust domain>/spike/pilot/role/recover."),
+            "Run it with --as-role recover."
+        );
+        assert!(next("Set --url or SPIKE_NEXUS_API_URL.").contains("shows whether its pods run"));
     }
 
     fn role(line: &str) -> Role {

@@ -6,6 +6,7 @@
 //! environment. Nothing is changed in Kubernetes.
 
 mod args;
+mod complete;
 mod completion;
 mod door;
 mod forward;

@@ -93,7 +93,7 @@ struct Seen {
     /// Keepers that hold a shard, and all.
     keepers: (usize, usize),
     /// What the operator still says is wrong.
-    stalled: Option<String>,
+    amiss: Option<String>,
 }
 
 impl Seen {
@@ -116,17 +116,21 @@ impl Seen {
             (ready, staying.count())
         };
         let conditions = cluster.status.iter().flat_map(|status| &status.conditions);
-        let mut stalled = conditions.filter(|c| c.type_ == "Stalled" && c.status == "True");
+        let mut amiss = conditions.filter(|condition| {
+            let known = (condition.type_.as_str(), condition.reason.as_str());
+            condition.type_ == "Stalled"
+                || matches!(known, ("QuorumHealthy", "QuorumLost" | "ShardsMissing"))
+        });
         Self {
             nexus: ready(nexus),
             keepers: ready(keepers),
-            stalled: stalled.next().map(|condition| condition.reason.clone()),
+            amiss: amiss.next().map(|condition| condition.reason.clone()),
         }
     }
 
     fn is_well(&self) -> bool {
         let all = |(ready, all): (usize, usize)| ready == all && all > 0;
-        all(self.nexus) && all(self.keepers) && self.stalled.is_none()
+        all(self.nexus) && all(self.keepers) && self.amiss.is_none()
     }
 
     fn text(&self) -> String {
@@ -135,7 +139,7 @@ impl Seen {
             "{unsealed} of {nexus} Nexus replicas have the root key, {hydrated} of {keepers} Keepers \
              hold a shard"
         );
-        match &self.stalled {
+        match &self.amiss {
             Some(reason) => format!("{text}; the operator still says {reason}"),
             None => text,
         }
@@ -172,6 +176,10 @@ mod tests {
             "lastTransitionTime": "2026-01-02T03:04:05Z",
         }]));
         let well = cluster(&json!([]));
+        let behind = cluster(&json!([{
+            "type": "QuorumHealthy", "status": "False", "reason": "QuorumLost", "message": "m",
+            "lastTransitionTime": "2026-01-02T03:04:05Z",
+        }]));
         let ready = [pod("a", &running(), true)];
         let empty = [pod("b", &running(), false)];
         let both = [&ready[..], &empty[..]].concat();
@@ -183,6 +191,7 @@ mod tests {
              says RecoveryRequired"
         );
         assert!(!Seen::of(&stalled, &ready, &ready).is_well());
+        assert!(!Seen::of(&behind, &ready, &ready).is_well());
         assert!(!Seen::of(&well, &empty, &ready).is_well());
         assert!(!Seen::of(&well, &[], &[]).is_well(), "nothing is not well");
         assert!(Seen::of(&well, &ready, &ready).is_well());

@@ -4,7 +4,7 @@
 use std::{
     env,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Output, Stdio},
 };
 
 use anyhow::{Context, ensure};
@@ -16,7 +16,7 @@ use kube::{
 use serde_json::{from_value, json};
 use tokio::{io::AsyncWriteExt, process::Command};
 
-use crate::{api::config, forward::Forward};
+use crate::{api::config, forward::Forward, image::program};
 
 /// Names the cluster. Not `KUBECONFIG`: a person's own cluster is no place for tests.
 pub(crate) const KUBECONFIG: &str = "SPIKE_E2E_KUBECONFIG";
@@ -78,6 +78,14 @@ impl Namespace {
         let described = self.kubectl(&["describe", object]).await.unwrap_or_default();
         let logs = self.kubectl(&["logs", "--tail=20", object]).await.unwrap_or_default();
         Err(error.context(format!("{object} isn't ready\n{described}\n{logs}")))
+    }
+
+    /// Runs `kubectl spike` in the namespace; however it ends.
+    pub async fn spike(&self, arguments: &[&str]) -> anyhow::Result<Output> {
+        let mut spike = Command::new(program("kubectl-spike")?);
+        spike.env_clear().arg("--kubeconfig").arg(&self.kubeconfig);
+        spike.args(["--namespace", &self.name]).args(arguments);
+        Ok(spike.stdin(Stdio::null()).kill_on_drop(true).output().await?)
     }
 
     /// Runs kubectl for what lies outside the namespace; what it prints.

@@ -62,12 +62,11 @@ impl Bundle {
 
     /// A folder, which must not be there.
     pub(super) fn write_folder(&self, path: &Path) -> io::Result<()> {
-        let folder = |path: &Path| DirBuilder::new().mode(0o700).create(path);
-        folder(path)?;
+        DirBuilder::new().mode(0o700).create(path)?;
         for (name, text) in self.all() {
             let file = path.join(&name);
-            if let Some(parent) = file.parent().filter(|parent| !parent.exists()) {
-                folder(parent)?;
+            if let Some(parent) = file.parent() {
+                DirBuilder::new().mode(0o700).recursive(true).create(parent)?;
             }
             create(&file)?.write_all(text.as_bytes())?;
         }
@@ -89,6 +88,7 @@ mod tests {
         let mut bundle = Bundle::default();
         bundle.add("status.txt", "well\n".to_owned());
         bundle.add("logs/a.log", "line\n".to_owned());
+        bundle.add("operator/logs/b.log", "line\n".to_owned());
         bundle.lacks("nodes", "forbidden");
         bundle
     }
@@ -115,7 +115,7 @@ mod tests {
         let to = folder.path().join("report");
         bundle().write_folder(&to).expect("written");
         assert_eq!(fs::read_to_string(to.join("logs/a.log")).expect("there"), "line\n");
-        assert_eq!(bundle().files(), 3);
+        assert_eq!(bundle().files(), 4);
         assert!(bundle().write_folder(&to).is_err(), "it is there");
     }
 }

@@ -192,7 +192,10 @@ impl Collector<'_> {
         let ending = if previous { ".previous.log" } else { ".log" };
         let file = format!("{folder}logs/{name}.{container}{ending}");
         match pods.logs(&name, &params).await {
-            Ok(lines) => bundle.add(file, redact::log(&lines)),
+            Ok(lines) => {
+                let ours = redact::about(&self.place.names.cluster, &lines);
+                bundle.add(file, redact::log(&ours));
+            }
             Err(why) => bundle.lacks(&file, &refusal::words(&why)),
         }
     }

@@ -96,6 +96,18 @@ pub(super) fn log(lines: &str) -> String {
     lines.lines().map(|written| line(written) + "\n").collect()
 }
 
+/// Lines that are not about another cluster, by the fields that the operator's log has.
+pub(super) fn about(cluster: &str, lines: &str) -> String {
+    let ours = |written: &&str| {
+        let line: Value = serde_json::from_str(written).unwrap_or_default();
+        let spans = line.get("spans").and_then(Value::as_array);
+        let named = spans.into_iter().flatten().filter_map(|span| span.get("cluster")?.as_str());
+        let mut named = named.peekable();
+        named.peek().is_none() || named.any(|name| name == cluster)
+    };
+    lines.lines().filter(ours).map(|line| line.to_owned() + "\n").collect()
+}
+
 fn line(written: &str) -> String {
     let Ok(Value::Object(mut fields)) = serde_json::from_str(written) else { return text(written) };
     for name in WHO_AND_WHAT {
@@ -215,6 +227,15 @@ mod tests {
         ] {
             assert_eq!(text(&harmless), harmless);
         }
+    }
+
+    #[test]
+    fn what_the_operator_says_of_others_stays_with_it() {
+        let lines = "plain\n{\"message\":\"leads\"}\n{\"spans\":[{\"cluster\":\"demo\"}]}\n\
+                     {\"spans\":[{\"cluster\":\"prod\"}]}\n";
+        let ours = about("demo", lines);
+        assert_eq!(ours.lines().count(), 3, "{ours}");
+        assert!(!ours.contains("prod"), "{ours}");
     }
 
     #[test]

@@ -151,7 +151,12 @@ impl Screen<'_> {
         }
         let escrowed = status.conditions.iter().find(|c| c.type_ == "RecoveryEscrowed");
         match escrowed {
-            Some(condition) => writeln!(to, "Recovery  {}", condition.message),
+            Some(condition) if condition.reason == "NotEscrowed" => {
+                writeln!(to, "Recovery  {}", self.paint.bad("nobody has recovery shards"))
+            }
+            Some(condition) => {
+                writeln!(to, "Recovery  {}", *self.paint.harmless(&condition.message))
+            }
             None => writeln!(to, "Recovery  nobody knows yet"),
         }
     }

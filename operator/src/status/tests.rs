@@ -75,6 +75,25 @@ fn a_condition_has_a_new_date_only_when_its_status_changes() {
 }
 
 #[test]
+fn whatever_stalls_a_cluster_people_are_told_what_helps() {
+    let spec = manifest::read(TEXT).expect("a manifest");
+    for stall in [
+        Stall::ForeignObject("Service x".to_owned()),
+        Stall::ForeignStore,
+        Stall::AuthorityExists("x".to_owned()),
+        Stall::KeyRingMissing,
+        Stall::RecoveryRequired,
+        Stall::MigrationFailed,
+        Stall::BootstrapFailed(3),
+    ] {
+        let status = report(&spec, Some(&Step::Stall(stall)), at(0));
+        let Condition { type_, status, reason, .. } = find(&status, "Stalled").expect("it is");
+        let remedy = spike_crds::remedies::remedy(type_, status, reason);
+        assert!(remedy.is_some_and(|remedy| remedy.urgent), "{reason}");
+    }
+}
+
+#[test]
 fn what_waits_is_reconciling_and_says_for_what() {
     let spec = manifest::read(TEXT).expect("a manifest");
     let status = report(&spec, Some(&Step::Wait(Wait::Store)), at(0));

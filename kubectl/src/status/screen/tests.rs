@@ -106,7 +106,7 @@ Nexus     1/2 serve, 1 have the root key
           spike-demo-nexus-b  node-1  runs and does not serve: sealed, or draining
 Store     sqlite, schema 3, server 3.50.4
 Rollout   to template 0011223344556677, now spike-demo-keeper-2, Hydrating
-Recovery  no recovery shards were given out
+Recovery  nobody has recovery shards
 
 Conditions
   True     Ready             Serving        1 Nexus replicas serve
