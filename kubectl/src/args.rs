@@ -138,8 +138,12 @@ impl Args {
 fn ours(error: CliError) -> CliError {
     let CliError::Told { exit, what, next } = error else { return error };
     let next = next.replace("`spike ", "`kubectl spike ");
-    let next = match next.rsplit_once("/spike/pilot/role/") {
-        Some((_, role)) => format!("Run it with --as-role {}.", role.trim_end_matches('.')),
+    let next = match next.split_once("/spike/pilot/role/") {
+        // The first of several will do.
+        Some((_, role)) => {
+            let name = role.split(|c: char| !c.is_ascii_lowercase()).next().unwrap_or_default();
+            format!("Run it with --as-role {name}.")
+        }
         None if next.contains("SPIKE_") => {
             "`kubectl spike status` shows whether its pods run and what the cluster waits for."
                 .to_owned()
@@ -200,6 +204,9 @@ mod tests {
             next("Run it as spiffe://<trust domain>/spike/pilot/role/recover."),
             "Run it with --as-role recover."
         );
+        let several =
+            "Run it as spiffe://x/spike/pilot/role/superuser or spiffe://x/spike/operator.";
+        assert_eq!(next(several), "Run it with --as-role superuser.");
         assert!(next("Set --url or SPIKE_NEXUS_API_URL.").contains("shows whether its pods run"));
     }
 
