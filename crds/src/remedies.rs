@@ -155,8 +155,9 @@ pub static REMEDIES: [Remedy; 20] = [
     someone(when(
         "RolloutComplete",
         "False",
-        &["NexusProgressDeadlineExceeded"],
-        "new Nexus replicas don't become ready; the old ones serve",
+        &["NexusStuck"],
+        "new Nexus replicas don't become ready; the old ones serve. The message names a pod and why: \
+         change the spec, and it goes on at once",
     )),
 ];
 
