@@ -5,7 +5,10 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use spike_cli::{CliError, Door, Exit, Opened};
 use spike_core::{Role, Roles, TrustRoots};
-use spike_crds::names::{Part, port};
+use spike_crds::{
+    SpikeCluster,
+    names::{Names, Part, port},
+};
 
 use crate::{forward::Forward, person::Person, place::Place, pods::pinned, refusal};
 
@@ -23,7 +26,7 @@ pub(crate) struct Pinned {
 impl Door for Pinned {
     async fn open(&self) -> Result<Opened, CliError> {
         let Self { place, role, .. } = self;
-        self.has_authority()?;
+        has_authority(&place.cluster, &place.names, *role)?;
         // Who may not be it learns that first.
         let person = Person::with(*role, place).await?;
         let pod = self.pod().await?;
@@ -40,25 +43,6 @@ impl Door for Pinned {
 }
 
 impl Pinned {
-    fn has_authority(&self) -> Result<(), CliError> {
-        let Place { cluster, names, .. } = &self.place;
-        if cluster.spec.identity.builtin.is_some() {
-            return Ok(());
-        }
-        let role = refusal::name(self.role);
-        Err(CliError::new(
-            Exit::Usage,
-            format!(
-                "the identities of {} come from SPIRE, which knows pods only",
-                names.instance()
-            ),
-            format!(
-                "Run `spike` in a pod with ServiceAccount {}: docs/kubectl-spike.md shows how.",
-                names.people(role)
-            ),
-        ))
-    }
-
     async fn pod(&self) -> Result<String, CliError> {
         let Self { place, role, pod } = self;
         let query = ListParams::default().labels(&place.names.query(Part::Nexus));
@@ -73,5 +57,45 @@ impl Pinned {
         let nexus = vec![cluster.spec.trust_domain.clone()];
         let roots = TrustRoots { nexus, ..TrustRoots::default() };
         Roles { roots, instance: names.instance().parse().ok() }
+    }
+}
+
+/// With SPIRE nobody gives a person outside the cluster an identity.
+fn has_authority(cluster: &SpikeCluster, names: &Names, role: Role) -> Result<(), CliError> {
+    if cluster.spec.identity.builtin.is_some() {
+        return Ok(());
+    }
+    let account = names.people(refusal::name(role));
+    Err(CliError::new(
+        Exit::Usage,
+        format!("the identities of {} come from SPIRE, which knows pods only", names.instance()),
+        format!(
+            "Run `spike` in a pod with ServiceAccount {account}: docs/kubectl-spike.md shows how."
+        ),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(identity: &str) -> Result<(), CliError> {
+        let text = format!(
+            "apiVersion: spike.ist/v1alpha1\nkind: SpikeCluster\nmetadata: {{name: demo}}\nspec:\n  \
+             trustDomain: example.org\n  identity: {{{identity}: {{}}}}\n  store: {{sqlite: {{}}}}\n  \
+             nexus: {{replicas: 1}}\n"
+        );
+        let cluster = spike_crds::manifest::read(&text).expect("a manifest");
+        let names = Names { namespace: "team".to_owned(), cluster: "demo".to_owned() };
+        has_authority(&cluster, &names, Role::Recover)
+    }
+
+    #[test]
+    fn who_would_need_an_identity_of_spire_is_told_where_to_get_one() {
+        assert_eq!(asked("builtin"), Ok(()));
+        let Err(CliError::Told { exit, what, next }) = asked("spire") else { panic!("refused") };
+        assert_eq!(exit, Exit::Usage);
+        assert!(what.contains("team/demo come from SPIRE"), "{what}");
+        assert!(next.contains("ServiceAccount spike-demo-recover"), "{next}");
     }
 }
