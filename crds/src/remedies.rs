@@ -36,7 +36,7 @@ const fn someone(remedy: Remedy) -> Remedy {
 }
 
 /// All of them, in the order of the documentation.
-pub static REMEDIES: [Remedy; 20] = [
+pub static REMEDIES: [Remedy; 25] = [
     when(
         "Ready",
         "False",
@@ -48,6 +48,13 @@ pub static REMEDIES: [Remedy; 20] = [
         "True",
         &["InvalidSpec", "InvalidOverride"],
         "change the field that the message names",
+    )),
+    someone(when(
+        "Stalled",
+        "True",
+        &["Unreadable"],
+        "the object is of another version of the CRD: install the CRD and the operator of one \
+         version; nothing is changed meanwhile",
     )),
     someone(when(
         "Stalled",
@@ -84,13 +91,31 @@ pub static REMEDIES: [Remedy; 20] = [
         "Stalled",
         "True",
         &["MigrationFailed"],
-        "see the log of Job `spike-<cluster>-schema-…`, mend the cause, delete the Job",
+        "see the log of Job `spike-<cluster>-schema-…`; see *Jobs that failed*",
+    )),
+    someone(when(
+        "Stalled",
+        "True",
+        &["ContractionFailed"],
+        "see the log of Job `spike-<cluster>-contract-…`; all else works",
     )),
     someone(when(
         "Stalled",
         "True",
         &["BootstrapFailed"],
-        "see the log of the last Job `spike-<cluster>-bootstrap-…`, mend the cause, delete the Jobs",
+        "see the log of the last Job `spike-<cluster>-bootstrap-…`; see *Jobs that failed*",
+    )),
+    someone(when(
+        "Stalled",
+        "True",
+        &["VersionSkipped"],
+        "name a version in `spec.image` that is next to the running one",
+    )),
+    someone(when(
+        "MonitoringReady",
+        "False",
+        &["KindMissing"],
+        "`spec.monitoring` asks for a kind that isn't installed; it follows when it is",
     )),
     when(
         "QuorumHealthy",
@@ -117,6 +142,12 @@ pub static REMEDIES: [Remedy; 20] = [
         "nobody has recovery shards: `kubectl spike operator recover`",
     ),
     someone(when(
+        "RecoveryEscrowed",
+        "False",
+        &["RecipientsProposed"],
+        "the spec names other custodians than the key ring: the message has the command",
+    )),
+    someone(when(
         "StoreReachable",
         "False",
         &["Unreachable"],
@@ -132,7 +163,7 @@ pub static REMEDIES: [Remedy; 20] = [
         "StoreReachable",
         "Unknown",
         &["SecretMissing"],
-        "a Secret that `spec.store` names isn't there",
+        "a Secret that `spec.store` names isn't there, in the kubelet's words",
     )),
     when(
         "IdentityReady",

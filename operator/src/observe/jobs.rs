@@ -10,7 +10,7 @@ use crate::{
     build,
     cluster::{Cluster, Store},
     error::pause,
-    names::{Digested as _, Half, Part, annotation},
+    names::{Half, Part, annotation},
     plan::JobLook,
 };
 
