@@ -122,9 +122,12 @@ async fn get(
     namespace: &str,
     name: &str,
 ) -> Result<Option<Value>, Error> {
-    let found = ctx.api(kind, namespace).get_opt(name).await;
-    let found = found.map_err(Error::kubernetes(format!("get {}/{name}", kind.name())))?;
-    Ok(found.map(|object| plain(&object)))
+    match ctx.api(kind, namespace).get(name).await {
+        Ok(found) => Ok(Some(plain(&found))),
+        // Also of a kind that isn't installed, which is told by the code alone.
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+        Err(why) => Err(Error::kubernetes(format!("get {}/{name}", kind.name()))(why)),
+    }
 }
 
 fn plain(object: &DynamicObject) -> Value {
