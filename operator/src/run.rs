@@ -254,7 +254,9 @@ where
     let (looks, known) = (Arc::clone(&context.looks), controller.store());
     controller.watches(api, watcher::Config::default().labels(&ours), move |object| {
         let owners = owners(&object, &known);
-        owners.iter().for_each(|names| looks.changed(names.clone()));
+        for names in &owners {
+            looks.changed(names.clone());
+        }
         owners.into_iter().map(|names| reference(&names))
     })
 }
