@@ -36,7 +36,13 @@ const fn someone(remedy: Remedy) -> Remedy {
 }
 
 /// All of them, in the order of the documentation.
-pub static REMEDIES: [Remedy; 25] = [
+pub static REMEDIES: [Remedy; 26] = [
+    when(
+        "Ready",
+        "False",
+        &["StoreUnreachable"],
+        "see `StoreReachable`; no pod is made anew because of it",
+    ),
     when(
         "Ready",
         "False",
@@ -91,19 +97,22 @@ pub static REMEDIES: [Remedy; 25] = [
         "Stalled",
         "True",
         &["MigrationFailed"],
-        "see the log of Job `spike-<cluster>-schema-…`; see *Jobs that failed*",
+        "see the log of Job `spike-<cluster>-schema-…`, mend the cause, then set another text as annotation \
+         `spike.ist/retry` of the SpikeCluster",
     )),
     someone(when(
         "Stalled",
         "True",
         &["ContractionFailed"],
-        "see the log of Job `spike-<cluster>-contract-…`; all else works",
+        "see the log of Job `spike-<cluster>-contract-…`, mend the cause, then set another text as \
+         annotation `spike.ist/retry` of the SpikeCluster; all else works",
     )),
     someone(when(
         "Stalled",
         "True",
         &["BootstrapFailed"],
-        "see the log of the last Job `spike-<cluster>-bootstrap-…`; see *Jobs that failed*",
+        "see the log of the last Job `spike-<cluster>-bootstrap-…`, mend the cause, then set another text as \
+         annotation `spike.ist/retry` of the SpikeCluster",
     )),
     someone(when(
         "Stalled",

@@ -114,7 +114,7 @@ fn names(metadata: &ObjectMeta) -> Names {
     }
 }
 
-#[tracing::instrument(skip_all, fields(cluster = spec.metadata.name))]
+#[tracing::instrument(skip_all, fields(cluster = names(&spec.metadata).instance()))]
 async fn one(spec: &SpikeCluster, ctx: &Context) -> Result<Action, Error> {
     let deleting = spec.metadata.deletion_timestamp.is_some();
     let held = spec.metadata.finalizers.iter().flatten().any(|name| name == FINALIZER);

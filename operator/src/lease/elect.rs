@@ -112,8 +112,12 @@ impl Election {
             Decision::Renew => transitions,
             Decision::Take => transitions + 1,
         };
+        let mut spec = self.spec(now, transitions);
+        if decision == Decision::Renew {
+            spec.acquire_time = lease.spec.as_ref().and_then(|spec| spec.acquire_time.clone());
+        }
         // It carries the version that was read: of two that write one fails.
-        let next = Lease { spec: Some(self.spec(now, transitions)), ..lease };
+        let next = Lease { spec: Some(spec), ..lease };
         let replaced = self.leases.replace(NAME, &PostParams::default(), &next).await;
         // What was ours a moment ago may have met an older write of ours: the next look tells.
         if decision == Decision::Renew { replaced.map(|_| true) } else { written(replaced) }

@@ -85,6 +85,7 @@ fn whatever_stalls_a_cluster_people_are_told_what_helps() {
         Stall::RecoveryRequired,
         Stall::MigrationFailed,
         Stall::BootstrapFailed(3),
+        Stall::ContractionFailed,
     ] {
         let status = report(&spec, Some(&Step::Stall(stall)), at(0));
         let Condition { type_, status, reason, .. } = find(&status, "Stalled").expect("it is");
