@@ -193,7 +193,7 @@ impl Collector<'_> {
         let file = format!("{folder}logs/{name}.{container}{ending}");
         match pods.logs(&name, &params).await {
             Ok(lines) => {
-                let ours = redact::about(&self.place.names.cluster, &lines);
+                let ours = redact::about(&self.place.names.instance(), &lines);
                 bundle.add(file, redact::log(&ours));
             }
             Err(why) => bundle.lacks(&file, &refusal::words(&why)),

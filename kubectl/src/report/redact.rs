@@ -97,13 +97,13 @@ pub(super) fn log(lines: &str) -> String {
 }
 
 /// Lines that are not about another cluster, by the fields that the operator's log has.
-pub(super) fn about(cluster: &str, lines: &str) -> String {
+pub(super) fn about(instance: &str, lines: &str) -> String {
     let ours = |written: &&str| {
         let line: Value = serde_json::from_str(written).unwrap_or_default();
-        let spans = line.get("spans").and_then(Value::as_array);
-        let named = spans.into_iter().flatten().filter_map(|span| span.get("cluster")?.as_str());
+        let spans = line.get("spans").and_then(Value::as_array).into_iter().flatten();
+        let named = spans.chain([&line]).filter_map(|part| part.get("cluster")?.as_str());
         let mut named = named.peekable();
-        named.peek().is_none() || named.any(|name| name == cluster)
+        named.peek().is_none() || named.any(|name| name == instance)
     };
     lines.lines().filter(ours).map(|line| line.to_owned() + "\n").collect()
 }
@@ -231,11 +231,12 @@ mod tests {
 
     #[test]
     fn what_the_operator_says_of_others_stays_with_it() {
-        let lines = "plain\n{\"message\":\"leads\"}\n{\"spans\":[{\"cluster\":\"demo\"}]}\n\
-                     {\"spans\":[{\"cluster\":\"prod\"}]}\n";
-        let ours = about("demo", lines);
-        assert_eq!(ours.lines().count(), 3, "{ours}");
-        assert!(!ours.contains("prod"), "{ours}");
+        let lines = "plain\n{\"message\":\"leads\"}\n{\"spans\":[{\"cluster\":\"team/demo\"}]}\n\
+                     {\"cluster\":\"team/demo\"}\n{\"spans\":[{\"cluster\":\"other/demo\"}]}\n\
+                     {\"cluster\":\"other/demo\"}\n";
+        let ours = about("team/demo", lines);
+        assert_eq!(ours.lines().count(), 4, "{ours}");
+        assert!(!ours.contains("other"), "{ours}");
     }
 
     #[test]
