@@ -16,7 +16,7 @@ use kube::{
 use serde_json::{from_value, json};
 use tokio::{io::AsyncWriteExt, process::Command};
 
-use crate::{api::config, forward::Forward, image::program};
+use crate::{api::config, image::program};
 
 /// Names the cluster. Not `KUBECONFIG`: a person's own cluster is no place for tests.
 pub(crate) const KUBECONFIG: &str = "SPIKE_E2E_KUBECONFIG";
@@ -98,13 +98,6 @@ impl Namespace {
         let namespaces = Resources::<Resource>::all(self.client);
         namespaces.delete(&self.name, &DeleteParams::default()).await?;
         Ok(())
-    }
-
-    /// Opens a port on loopback that leads to a port of a pod, Service or workload.
-    pub async fn forward(&self, target: &str, port: u16) -> anyhow::Result<Forward> {
-        let mut kubectl = self.command();
-        kubectl.args(["port-forward", target, &format!(":{port}")]);
-        Forward::start(kubectl).await
     }
 
     fn command(&self) -> Command {

@@ -3,11 +3,8 @@
 
 use std::path::Path;
 
-use kube::ResourceExt;
 use spike_testbed_kubernetes::{
-    Demo, Manifest, Namespace, Person, condition, kill_node,
-    pods::{NEXUS, nodes, pods},
-    start_node,
+    Demo, Manifest, Namespace, Person, condition, kill_node, pods::nodes, start_node,
 };
 use tokio::time::Instant;
 
@@ -47,16 +44,11 @@ async fn after_a_power_cut_everywhere_recovery_shards_bring_everything_back() {
     let shards =
         ["spike.recovery.1.txt", "spike.recovery.3.txt"].map(|file| folder.path().join(file));
     let [one, other] = &shards;
-    let custodians = Person::with_role(&namespace, "restore").await.expect("an administrator may");
-    let nexus = pods(&namespace, NEXUS).await.expect("listed");
-    let nexus = nexus.iter().find(|pod| pod.metadata.deletion_timestamp.is_none());
-    let nexus = format!("pod/{}", nexus.expect("one that stays").name_any());
-    let restore = ["operator", "restore", text(one), text(other)];
-    let restored = custodians.spike_at(&nexus, &restore).await.expect("runs");
+    let restore = ["restore", "--cluster", "demo", text(one), text(other)];
+    let restored = namespace.spike(&restore).await.expect("runs");
     assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
     demo.until_settled().await;
     eprintln!("all is well {:.1?} after the command", since.elapsed());
-    let superuser = Person::superuser(&namespace).await.expect("an administrator may");
     assert_eq!(superuser.get("db/password").await.expect("got"), "correct horse");
     namespace.delete().await.expect("deleted");
 }
