@@ -249,7 +249,7 @@ pub(crate) fn memory(live: &Live, set: &Value) -> build::Memory {
 
 fn nexus(cluster: &Cluster, seen: &Live, live: &Value) -> Nexus {
     let kept = |key| text(live, &["metadata", "annotations", key]).unwrap_or_default();
-    let peers = kept(annotation::PEERS).parse().unwrap_or(0);
+    let peers = peers(live);
     let template = Digest::read(kept(annotation::TEMPLATE));
     let should = build::deployment(cluster, peers);
     let same = should.annotation(annotation::TEMPLATE) == Some(template.as_str());
@@ -272,6 +272,19 @@ fn nexus(cluster: &Cluster, seen: &Live, live: &Value) -> Nexus {
         // Its replicas are a question of their own.
         drifted: same && !agrees_but_replicas(live, should.manifest),
     }
+}
+
+/// How many Keepers its pods know: what they are told counts, and only where that is gone what an
+/// annotation says of it.
+fn peers(live: &Value) -> u8 {
+    let kept = text(live, &["metadata", "annotations", annotation::PEERS]).unwrap_or_default();
+    let env = live.pointer("/spec/template/spec/containers/0/env").and_then(Value::as_array);
+    let told = |var: &&Value| text(var, &["name"]) == Some("SPIKE_NEXUS_KEEPER_PEERS");
+    let Some(told) = env.and_then(|env| text(env.iter().find(told)?, &["value"])) else {
+        return kept.parse().unwrap_or(0);
+    };
+    let urls = told.split(',').filter(|url| !url.is_empty()).count();
+    u8::try_from(urls).unwrap_or(u8::MAX)
 }
 
 /// True if the number of replicas is a field that we applied.
