@@ -82,7 +82,7 @@ pub fn validate(cluster: &SpikeCluster, defaults: &Defaults) -> Result<Cluster, 
 fn asked(cluster: &SpikeCluster) -> Digest {
     let metadata = &cluster.metadata;
     let retry = metadata.annotations.as_ref().and_then(|all| all.get(annotation::RETRY));
-    Digest::of(&(metadata.uid.as_deref(), metadata.generation, retry))
+    Digest::of(&(metadata.generation, retry))
 }
 
 /// What the spec leaves out is the operator's own: one image has all programs.
