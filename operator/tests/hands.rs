@@ -207,7 +207,6 @@ fn by_hand() -> Vec<(Kind, &'static str, Value)> {
         (Kind::StatefulSet, keeper, container("keeper", json!({"resources": null}))),
         (Kind::Deployment, nexus, json!({"spec": {"replicas": 9}})),
         (Kind::Deployment, nexus, container("nexus", json!({"env": []}))),
-        (Kind::Deployment, nexus, json!({"metadata": {"annotations": {"spike.ist/peers": "7"}}})),
         (
             Kind::Deployment,
             nexus,

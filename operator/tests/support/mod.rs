@@ -285,7 +285,7 @@ impl World {
     pub(crate) async fn run_jobs(&self, namespace: &str) {
         let pods = self.api::<Pod>(namespace);
         let of_jobs = ListParams::default().labels("batch.kubernetes.io/job-name");
-        eventually("a Job's pod succeeds", async || {
+        eventually(&format!("a Job's pod succeeds in {namespace}"), async || {
             let Some(pod) = pods.list(&of_jobs).await.expect("listed").items.pop() else {
                 return false;
             };

@@ -38,10 +38,17 @@ impl Snapshot {
         for kind in TYPES {
             let api: Api<DynamicObject> =
                 Api::namespaced_with(client.clone(), namespace, &kind.resource());
-            for object in api.list(&ours).await.expect("listed") {
+            for (index, object) in api.list(&ours).await.expect("listed").into_iter().enumerate() {
                 let name = object.metadata.name.clone().expect("named");
                 let value = serde_json::to_value(&object).expect("JSON");
-                all.insert(format!("{}/{name}", kind.name()), plain(value, namespace));
+                let text = plain(value, namespace);
+                // A Job's name has a digest in it of what it was asked for, with its namespace.
+                let (name, text) = match kind {
+                    Kind::Job => (index.to_string(), text.replace(&name, "JOB")),
+                    _ => (name, text),
+                };
+                let value = serde_json::from_str(&text).expect("JSON");
+                all.insert(format!("{}/{name}", kind.name()), value);
             }
         }
         let clusters: Api<SpikeCluster> = Api::namespaced(client.clone(), namespace);
@@ -55,7 +62,7 @@ impl Snapshot {
 }
 
 /// Without what differs from one namespace, and one try, to another.
-fn plain(mut object: Value, namespace: &str) -> Value {
+fn plain(mut object: Value, namespace: &str) -> String {
     let fields = object.pointer_mut("/metadata/managedFields").map(Value::take);
     let fields = fields.unwrap_or_default();
     let ours = fields
@@ -68,12 +75,12 @@ fn plain(mut object: Value, namespace: &str) -> Value {
     map.remove("status");
     strip(&mut object);
     let text = json!({"object": object, "ours": ours}).to_string();
-    serde_json::from_str(&text.replace(namespace, "NAMESPACE")).expect("JSON")
+    text.replace(namespace, "NAMESPACE")
 }
 
 fn strip(value: &mut Value) {
     // Digests are of what has a namespace in it.
-    const VARYING: [&str; 16] = [
+    const VARYING: [&str; 17] = [
         "uid",
         "resourceVersion",
         "creationTimestamp",
@@ -86,6 +93,7 @@ fn strip(value: &mut Value) {
         "deployment.kubernetes.io/revision",
         "spike.ist/owner-uid",
         "spike.ist/applied",
+        "spike.ist/asked",
         "spike.ist/template",
         "spike.ist/template-applied",
         "secrets",
