@@ -19,6 +19,11 @@ use crate::{
     keys::{Reason, Unsealed, new_tag, ring_put},
 };
 
+/// How much another Nexus may have seen that neither we nor a Keeper was told of yet: a few steps of a
+/// re-share, a few policies. Counters that are taken anew go above that as well, or it would meet
+/// another ring under a revision that it knows, and refuse it for good.
+pub(super) const UNTOLD: u64 = 64;
+
 /// Compares the store with what the Keepers were told, each counter by itself.
 ///
 /// Whoever rests on it takes the generation from a manifest that was believed: the epochs alone are
@@ -63,8 +68,8 @@ pub(super) async fn accept(
         return Err(BootError::BadRequest(text.to_owned()));
     }
 
-    let raised = raised(&unsealed, Revision(seen.ring), ahead)?;
-    let next = manifest.raised_above(seen.policies, random);
+    let raised = raised(&unsealed, Revision(seen.ring.saturating_add(UNTOLD)), ahead)?;
+    let next = manifest.raised_above(seen.policies.saturating_add(UNTOLD), random);
     let (ring_counter, policies) = (raised.revision().0, next.generation().counter);
     let after = Unsealed::new(raised, unsealed.root.clone()).map_err(|e| forged(&e))?;
     let expect = Some(Revision(manifest.generation().counter));

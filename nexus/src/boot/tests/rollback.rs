@@ -11,7 +11,12 @@ use spike_core::{
 use spike_store::{Document, DocumentPut, Documents, Generation, Kind, Names};
 
 use super::{
-    super::{BootError, rehydrate, rollback, site::Site, start},
+    super::{
+        BootError, rehydrate,
+        rollback::{self, UNTOLD},
+        site::Site,
+        start,
+    },
     recovery,
     reshare::{ask, assert_settled, five_keepers, ring, wish},
     world::{Backup, World},
@@ -112,13 +117,14 @@ async fn an_accepted_store_is_above_everything_that_was_seen() {
     let site = world.healthy();
     let mut random = StdRng::seed_from_u64(1);
     let accepted = rollback::accept(&site, &world.call(), &mut random).await.expect("accepted");
-    assert_eq!(accepted, (8, 21));
+    let (ring, policies) = (8 + UNTOLD, 21 + UNTOLD);
+    assert_eq!(accepted, (ring, policies));
     let open = site.keys.open().expect("it opened itself");
-    assert_eq!((open.ring.revision(), site.watermark.get()), (Revision(8), 21));
+    assert_eq!((open.ring.revision(), site.watermark.get()), (Revision(ring), policies));
     assert!(world.shared.diary().contains(&"keys.acceptRollback"));
 
     rehydrate::round(&site).await.expect("the Keepers are told");
-    assert_eq!(world.keepers[0].told(), Witness { ring: 8, policies: 21 });
+    assert_eq!(world.keepers[0].told(), Witness { ring, policies });
     world.nexus().await;
 }
 
@@ -142,7 +148,7 @@ async fn above_the_highest_lie_that_is_believed_there_is_room_to_go_on() {
     assert_eq!(sealed(&world).await, "store_rolled_back");
     let (site, mut random) = (world.healthy(), StdRng::seed_from_u64(1));
     let accepted = rollback::accept(&site, &world.call(), &mut random).await.expect("accepted");
-    assert_eq!(accepted, (top + 1, top + 1));
+    assert_eq!(accepted, (top + 1 + UNTOLD, top + 1 + UNTOLD));
 
     world.keepers[0].restart();
     rehydrate::round(&site).await.expect("the Keepers are told");
@@ -255,5 +261,5 @@ async fn an_acceptance_whose_answer_got_lost_is_one() {
     rolled_back(&mut world, async |world| drop(recover(world).await)).await;
     world.shared.lose_answers.store(1, Ordering::Relaxed);
     let accepted = accept(&world, &world.healthy()).await.expect("accepted");
-    assert_eq!((accepted.0, world.ring_revision().await), (4, 4));
+    assert_eq!((accepted.0, world.ring_revision().await), (4 + UNTOLD, 4 + UNTOLD));
 }
