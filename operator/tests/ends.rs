@@ -176,7 +176,10 @@ async fn namespace_ends(world: &World, present: bool) {
             services.list(&kube::api::ListParams::default()).await.expect("listed").items.is_empty()
         })
         .await;
-        assert!(world.cluster(&namespace, "demo").await.metadata.deletion_timestamp.is_some());
+        eventually("the SpikeCluster is to go as well", async || {
+            world.cluster(&namespace, "demo").await.metadata.deletion_timestamp.is_some()
+        })
+        .await;
         operator = Some(support::operator("one", proxy.config(), false));
     }
     eventually("the namespace is gone", async || {
