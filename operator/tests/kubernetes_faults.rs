@@ -33,6 +33,7 @@ const QUIET: Duration = Duration::from_secs(5);
 
 /// One API server for all, and one operator for each kind of bad day.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: make e2e runs it"]
 async fn bad_days_of_the_api_server_change_nothing_in_the_end() {
     let world = World::start().await;
     let golden = part("a good day", golden(&world)).await;
