@@ -23,6 +23,9 @@ pub(super) fn all(cluster: &Cluster) -> Vec<Object> {
     objects
 }
 
+/// What to do about each alert.
+const RUNBOOKS: &str = "https://github.com/spike-rs/spike/blob/main/docs/runbooks.md";
+
 fn name(cluster: &Cluster) -> String {
     format!("spike-{}", cluster.names.cluster)
 }
@@ -46,7 +49,10 @@ fn rules(cluster: &Cluster) -> Object {
             "expr": expression,
             "for": lasts,
             "labels": {"severity": severity, "spike_cluster": cluster.names.cluster},
-            "annotations": {"summary": summary},
+            "annotations": {
+                "summary": summary,
+                "runbook_url": format!("{RUNBOOKS}#{}", name.to_lowercase()),
+            },
         })
     };
     let threshold = cluster.threshold;
