@@ -4,6 +4,7 @@
 mod support;
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -61,6 +62,15 @@ fn every(count: usize, of: fn(&Asked) -> bool, fault: Fault) -> Plan {
     })
 }
 
+/// The first request of a kind meets a fault, at each path.
+fn first(of: fn(&Asked) -> bool, fault: Fault) -> Plan {
+    let seen = Mutex::new(BTreeSet::new());
+    Box::new(move |asked| {
+        let met = of(asked) && seen.lock().expect("whole").insert(asked.path.clone());
+        if met { fault } else { Fault::Pass }
+    })
+}
+
 /// Of what happens in the namespace; who made the `SpikeCluster` known isn't forgotten.
 fn events(asked: &Asked, fate: Fate) -> Fault {
     let first = usize::from(asked.path.ends_with("/spikeclusters"));
@@ -72,9 +82,9 @@ fn days() -> Vec<Day> {
     let faults: Vec<(&'static str, Plan)> = vec![
         ("409", every(2, Asked::is_write, Fault::Refuse(409, None))),
         ("410 of a list", every(5, Asked::is_list, Fault::Refuse(410, None))),
-        ("410 of a watch", every(2, Asked::is_watch, Fault::Refuse(410, None))),
+        ("410 of a watch", first(Asked::is_watch, Fault::Refuse(410, None))),
         ("410 within a watch", watched(|asked| events(asked, Fate::Expired))),
-        ("429", every(4, any, Fault::Refuse(429, Some(1)))),
+        ("429", every(12, any, Fault::Refuse(429, Some(1)))),
         ("500", every(60, any, Fault::Refuse(500, None))),
         ("503", every(4, any, Fault::Refuse(503, None))),
         ("latency", every(1, any, Fault::Delay(Duration::from_millis(150)))),
@@ -208,16 +218,13 @@ async fn cut_now_and_then(world: &World, golden: &Snapshot) {
     let proxy = world.proxy(&namespace).await;
     let operator = operator("one", proxy.config(), true);
     let cutting = async {
-        loop {
-            sleep(Duration::from_secs(2)).await;
+        for _ in 0..5 {
+            sleep(Duration::from_secs(1)).await;
             proxy.cut();
         }
     };
-    part("every connection cut, every two seconds", async {
-        tokio::select! {
-            () = cutting => {}
-            () = story(world, &namespace) => {}
-        }
+    part("every connection cut, five times", async {
+        tokio::join!(cutting, story(world, &namespace));
         same(world, &namespace, &proxy, golden).await;
     })
     .await;
