@@ -30,7 +30,7 @@ fn all_problems_are_told_at_once_with_name_value_and_remedy() {
     assert_eq!(
         errors.to_string(),
         "6 settings are wrong:\n  \
-         SPIKE_DRAIN=\"20\": a duration needs a unit. Use a Go duration such as 20s, 500ms or 1h30m.\n  \
+         SPIKE_DRAIN=\"20\": a duration needs a unit: 500ms, 5s or 2m. Use a Go duration such as 20s, 500ms or 1h30m.\n  \
          SPIKE_NEXUS_TLS_PORT=\"8553\": not an address to listen on. Use [host]:port such as :8553, 127.0.0.1:8553 or [::1]:8553.\n  \
          SPIKE_NEXUS_SHAMIR_SHARES=\"three\": not a number in range. Use a whole number from 1 to 255, such as 3.\n  \
          SPIKE_REQUIRE_MLOCK=\"yes\": not a boolean. Use true or false.\n  \
