@@ -35,6 +35,9 @@ const COMMAND: Duration = Duration::from_secs(90);
 /// How long the cluster may take to heal: Nexus looks after its Keepers every ten seconds.
 const HEALING: Duration = Duration::from_secs(40);
 
+/// A supervisor that has said goodbye needs a moment to be gone.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 const ASK_EVERY: Duration = Duration::from_millis(200);
 
 /// A step failed, and that was told already.
@@ -162,7 +165,15 @@ impl Stage {
         self.dev(&["stop"]).await?.succeeded()?;
         let Some(status) = status else { return Ok(vec!["nothing was running".to_owned()]) };
         let programs = status.programs.iter().filter_map(|program| program.pid);
-        let left: Vec<_> = programs.chain([status.pid]).filter(|pid| alive(*pid)).collect();
+        let mut left: Vec<_> = programs.chain([status.pid]).collect();
+        let since = Instant::now();
+        loop {
+            left.retain(|pid| alive(*pid));
+            if left.is_empty() || since.elapsed() > FAREWELL {
+                break;
+            }
+            sleep(ASK_EVERY).await;
+        }
         expect(left.is_empty(), &format!("processes {left:?} still run"))?;
         let ports = status
             .programs
