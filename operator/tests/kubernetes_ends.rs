@@ -23,6 +23,7 @@ use support::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: make e2e runs it"]
 async fn a_cluster_ends_as_its_author_says() {
     let world = World::start().await;
     tokio::join!(

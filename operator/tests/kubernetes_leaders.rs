@@ -22,6 +22,7 @@ use support::{
 use tokio::time::Instant;
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: make e2e runs it"]
 async fn of_several_operators_one_acts() {
     let world = World::start().await;
     tokio::join!(
