@@ -305,6 +305,7 @@ impl Target<'_> {
         present.extend(set.map(|live| (Kind::StatefulSet, names.part(Part::Keeper), live)));
         let nexus = self.live.deployment.iter();
         present.extend(nexus.map(|live| (Kind::Deployment, names.part(Part::Nexus), live)));
+        present.retain(|(_, _, live)| observe::is_ours(self.cluster, live));
         present
     }
 

@@ -268,11 +268,18 @@ async fn ending(
         namespace: namespace.is_none_or(ends),
         confirmed: confirmed == Some(&cluster.names.cluster),
         marked: all.all(marked),
-        remaining: remaining(live, &present),
+        remaining: remaining(cluster, live, &present),
     })
 }
 
-fn remaining(live: &Live, present: &[&(Object, Option<Value>)]) -> BTreeSet<Stage> {
+/// What is left of ours; what others made under our names is theirs.
+fn remaining(
+    cluster: &Cluster,
+    live: &Live,
+    present: &[&(Object, Option<Value>)],
+) -> BTreeSet<Stage> {
+    let ours = |live: &Option<Value>| live.as_ref().is_some_and(|live| is_ours(cluster, live));
+    let present: Vec<_> = present.iter().copied().filter(|(_, live)| ours(live)).collect();
     let mut remaining = BTreeSet::new();
     let mut note = |there: bool, stage| {
         if there {
@@ -280,8 +287,8 @@ fn remaining(live: &Live, present: &[&(Object, Option<Value>)]) -> BTreeSet<Stag
         }
     };
     note(!live.jobs.is_empty(), Stage::Jobs);
-    note(live.deployment.is_some(), Stage::Nexus);
-    note(live.stateful_set.is_some(), Stage::Keepers);
+    note(ours(&live.deployment), Stage::Nexus);
+    note(ours(&live.stateful_set), Stage::Keepers);
     // A volume with secrets on it is for people to delete.
     let data = |kind| kind == Kind::PersistentVolumeClaim;
     let rest =
