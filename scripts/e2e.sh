@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# e2e.sh [CASE...]: runs the tests that `make test` leaves out, on real Kubernetes, one after the
-# other, and ends with a table of their times. CASE is part of a case's name, such as cluster_apply or
-# cluster_apply::an_applied; without one all are run.
+# e2e.sh [CASE...]: runs the tests that `make test` leaves out, on real Kubernetes and with real SPIRE,
+# one after the other, and ends with a table of their times. CASE is part of a case's name, such as
+# cluster_apply or cluster_apply::an_applied; without one all are run.
 #
 # The cases cluster_* run on two nodes that spike-kubernetes makes of this machine, or on the cluster that
 # SPIKE_E2E_KUBECONFIG names. Ctrl-C ends everything that was started.
@@ -35,7 +35,7 @@ list() {
     local program file test
     # Executable tests/cluster_apply.rs (target/debug/deps/cluster_apply-0123)
     "$cargo" test --workspace --locked --no-run \
-        --test 'kubernetes_*' --test 'cluster_*' 2>&1 | tee "$scratch/build" >&2
+        --test 'kubernetes_*' --test 'cluster_*' --test spire 2>&1 | tee "$scratch/build" >&2
     sed -n 's/^ *Executable tests.*(\(.*\))$/\1/p' "$scratch/build" | while read -r program; do
         file=$(basename "${program%-*}")
         "$program" --list --ignored --format terse | sed -n 's/: test$//p' | while read -r test; do
@@ -91,6 +91,7 @@ grep -v '^cluster_' "$scratch/cases" >"$scratch/elsewhere" || true
 
 [[ ! -s $scratch/on-nodes || ${SPIKE_E2E_KUBECONFIG-} ]] || scripts/tools.sh cluster
 [[ ! -s $scratch/elsewhere ]] || scripts/tools.sh api
+! grep -q 'spire::' "$scratch/cases" || scripts/tools.sh spire
 
 echo "$(wc -l <"$scratch/cases") cases"
 failed=0

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # tools.sh PROGRAM...: builds the Go programs that the Kubernetes tests drive, each once per version,
 # into $SPIKE_TOOLS (else ~/.cache/spike/tools), which all clones on a machine share. The versions are
-# those of e2e/kubernetes/*/go.mod. `tools.sh api` and `tools.sh cluster` name what each level needs.
+# those of e2e/kubernetes/*/go.mod. `tools.sh api`, `cluster` and `spire` name what each level needs.
 set -euo pipefail
 cd "$(dirname "$0")/../e2e/kubernetes"
 tools=${SPIKE_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/spike/tools}
 
 api=(etcd kube-apiserver kube-controller-manager kubectl helm)
 cluster=("${api[@]}" kube-scheduler kubelet kube-proxy coredns)
+spire=(spire-server spire-agent spire-controller-manager spiffe-csi-driver)
 
 # The module folder and the package that a program comes from.
 source_of() {
@@ -16,6 +17,9 @@ source_of() {
     kube-* | kubelet | kubectl) echo "kubernetes k8s.io/kubernetes/cmd/$1" ;;
     coredns) echo coredns github.com/coredns/coredns ;;
     helm) echo helm helm.sh/helm/v3/cmd/helm ;;
+    spire-controller-manager) echo spire github.com/spiffe/spire-controller-manager/cmd ;;
+    spire-*) echo "spire github.com/spiffe/spire/cmd/$1" ;;
+    spiffe-csi-driver) echo "spire github.com/spiffe/spiffe-csi/cmd/$1" ;;
     *) echo "tools.sh: no program $1" >&2 && return 1 ;;
     esac
 }
@@ -32,8 +36,14 @@ build() {
         [[ -x $into/$program ]] && return
         echo "Building $program $version ($place, once; the whole set takes about 10 minutes on 2 cores)"
         cd "$family"
-        CGO_ENABLED=0 go build -mod=readonly -trimpath -o "$into/$program.part" \
+        cgo=0
+        [[ $program == spire-server ]] && cgo=1 # for SQLite, where it keeps its entries
+        CGO_ENABLED=$cgo go build -mod=readonly -trimpath -o "$into/$program.part" \
             -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$version" "$package"
+        if [[ $program == spire-controller-manager ]]; then # and the kinds that it serves
+            install -m 644 -D -t "$into/crds" \
+                "$(go list -mod=readonly -f '{{.Module.Dir}}' "$package")"/config/crd/bases/*.yaml
+        fi
         mv "$into/$program.part" "$into/$program"
         echo "  $((SECONDS - started)) s, $(du -h "$into/$program" | cut -f1) in $into"
     ) 9>"$into/.lock"
@@ -42,7 +52,8 @@ build() {
 case ${1-} in
 api) set -- "${api[@]}" "${@:2}" ;;
 cluster) set -- "${cluster[@]}" "${@:2}" ;;
-'') echo "usage: tools.sh [api | cluster] PROGRAM..." >&2 && exit 2 ;;
+spire) set -- "${spire[@]}" "${@:2}" ;;
+'') echo "usage: tools.sh [api | cluster | spire] PROGRAM..." >&2 && exit 2 ;;
 esac
 if ! command -v go >/dev/null; then
     echo "missing: Go 1.25.5 or newer, to build Kubernetes; see https://go.dev/dl" >&2

@@ -172,7 +172,7 @@ pub(crate) async fn until_controlled(
 
 /// A loopback port that nobody listens on. Each is given out once, and all lie below the range that
 /// the system takes for outgoing connections, so that nothing else gets it before the server does.
-fn free_port() -> anyhow::Result<SocketAddr> {
+pub(crate) fn free_port() -> anyhow::Result<SocketAddr> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     const FIRST: u16 = 22_000;
     const PORTS: u16 = 10_000;

@@ -1,8 +1,11 @@
 //! A whole cluster: a control plane and nodes that run pods.
 
+mod spire;
+
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Instant,
 };
 
@@ -11,6 +14,7 @@ use k8s_openapi::api::core::v1::Node as NodeResource;
 use kube::{Api as Resources, Client, Config, api::ListParams};
 use serde_json::json;
 use tokio::process::Command;
+use tokio_util::sync::DropGuard;
 
 use crate::{
     api::{config, until_controlled, until_ready},
@@ -45,6 +49,10 @@ pub struct Cluster {
     nodes: Vec<Node>,
     images: Vec<PathBuf>,
     config: Config,
+    authority: Arc<Authority>,
+    /// SPIRE's, if it runs, and what tells the kubelets of its driver.
+    trust_domain: Option<String>,
+    registrations: Vec<DropGuard>,
     // In this order: what runs on a machine ends with it, and files go last.
     control: Machine,
     processes: Vec<Process>,
@@ -120,7 +128,7 @@ impl Cluster {
 
     async fn start_control_plane(nodes: u8, images: &[PathBuf]) -> anyhow::Result<Self> {
         let folder = Folder::new("cluster")?;
-        let authority = Authority::new(folder.path())?;
+        let authority = Arc::new(Authority::new(folder.path())?);
         let plane =
             ControlPlane { addresses: ADDRESSES, authority: &authority, folder: folder.path() };
         let control = Machine::start().await?;
@@ -142,6 +150,9 @@ impl Cluster {
             nodes,
             images,
             config,
+            authority,
+            trust_domain: None,
+            registrations: Vec::new(),
             control,
             processes,
             _entrance: entrance,

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
 };
 
@@ -31,6 +32,8 @@ pub(crate) struct Node {
     place: Place,
     kubelet: Vec<String>,
     proxy: Vec<String>,
+    /// Whatever else runs on it, by name.
+    services: Vec<(String, Vec<String>)>,
     running: Option<Running>,
 }
 
@@ -52,7 +55,7 @@ impl Node {
         fs::write(folder.join("resolv.conf"), "")?;
         let kubelet = kubelet(control, &name, place, &folder, &cgroup)?;
         let proxy = proxy(control, &name)?;
-        Ok(Self { name, place, folder, kubelet, proxy, running: None })
+        Ok(Self { name, place, folder, kubelet, proxy, services: Vec::new(), running: None })
     }
 
     /// Switches it on, unless it is, and gives it these images.
@@ -74,10 +77,33 @@ impl Node {
         for image in images {
             import(&machine, image).await?;
         }
-        let kubelet = machine.spawn("kubelet", &self.kubelet, &self.folder)?;
-        let proxy = machine.spawn("kube-proxy", &self.proxy, &self.folder)?;
-        self.running = Some(Running { machine, processes: vec![containerd, kubelet, proxy] });
+        let mut processes = vec![containerd];
+        let own = [("kubelet", &self.kubelet), ("kube-proxy", &self.proxy)];
+        let services = self.services.iter().map(|(name, command)| (name.as_str(), command));
+        for (name, command) in services.chain(own) {
+            processes.push(machine.spawn(name, command, &self.folder)?);
+        }
+        self.running = Some(Running { machine, processes });
         Ok(())
+    }
+
+    /// Runs one more program on it, now and after every start.
+    pub(crate) fn serve(&mut self, name: &str, command: Vec<String>) -> anyhow::Result<()> {
+        if let Some(Running { machine, processes }) = &mut self.running {
+            processes.push(machine.spawn(name, &command, &self.folder)?);
+        }
+        self.services.push((name.to_owned(), command));
+        Ok(())
+    }
+
+    /// Where its kubelet listens.
+    pub(crate) fn address(&self) -> Ipv4Addr {
+        self.place.address()
+    }
+
+    /// What its kubelet calls its root.
+    pub(crate) fn kubelet_root(&self) -> PathBuf {
+        kubelet_root(&self.folder)
     }
 
     /// Cuts its power: everything on it is dead, its disk stays.
@@ -101,6 +127,10 @@ impl Node {
     pub(crate) fn processes(&mut self) -> impl Iterator<Item = &mut Process> {
         self.running.iter_mut().flat_map(|running| &mut running.processes)
     }
+}
+
+fn kubelet_root(folder: &Path) -> PathBuf {
+    folder.join("kubelet")
 }
 
 async fn import(machine: &Machine, image: &Path) -> anyhow::Result<()> {
@@ -192,8 +222,8 @@ fn kubelet(
             ("kubeconfig", control.kubeconfig(name, User::of(&user, "system:nodes"))?),
             ("hostname-override", name.to_owned()),
             ("node-ip", address),
-            ("root-dir", path(&folder.join("kubelet"))),
-            ("cert-dir", path(&folder.join("kubelet"))),
+            ("root-dir", path(&kubelet_root(folder))),
+            ("cert-dir", path(&kubelet_root(folder))),
         ],
     )
 }

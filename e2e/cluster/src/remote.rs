@@ -27,6 +27,12 @@ pub async fn start_node(name: &str) -> anyhow::Result<()> {
     request("start", name).await
 }
 
+/// Gives the cluster a SPIRE of this trust domain, unless it has it. Clusters of others have their own.
+pub async fn start_spire(trust_domain: &str) -> anyhow::Result<()> {
+    ensure!(env::var_os(FOLDER).is_some(), "only spike-kubernetes starts SPIRE: install it");
+    request("spire", trust_domain).await
+}
+
 async fn request(verb: &str, node: &str) -> anyhow::Result<()> {
     let Some(folder) = env::var_os(FOLDER) else {
         let done = Command::new("docker").args([verb, node]).status().await;
@@ -62,6 +68,7 @@ async fn obey(cluster: &mut Cluster, request: &str) -> anyhow::Result<()> {
     match request.split_once(' ') {
         Some(("kill", node)) => cluster.kill_node(node).await,
         Some(("start", node)) => cluster.start_node(node).await,
+        Some(("spire", trust_domain)) => cluster.start_spire(trust_domain).await,
         _ => bail!("no such request: {request}"),
     }
 }

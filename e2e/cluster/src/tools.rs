@@ -5,10 +5,11 @@ use std::{env, path::PathBuf};
 use anyhow::{Context, bail};
 
 /// The modules that say the versions: the script reads the same files.
-const MODULES: [&str; 3] = [
+const MODULES: [&str; 4] = [
     include_str!("../../kubernetes/kubernetes/go.mod"),
     include_str!("../../kubernetes/coredns/go.mod"),
     include_str!("../../kubernetes/helm/go.mod"),
+    include_str!("../../kubernetes/spire/go.mod"),
 ];
 
 /// A program that the script builds.
@@ -24,12 +25,17 @@ pub enum Tool {
     Kubectl,
     CoreDns,
     Helm,
+    SpireServer,
+    SpireAgent,
+    SpireControllerManager,
+    SpiffeCsiDriver,
 }
 
 impl Tool {
     /// Its name, and the module that it is of.
     fn of(self) -> (&'static str, &'static str) {
         const KUBERNETES: &str = "k8s.io/kubernetes";
+        const SPIRE: &str = "github.com/spiffe/spire";
         match self {
             Self::Etcd => ("etcd", "go.etcd.io/etcd/server/v3"),
             Self::ApiServer => ("kube-apiserver", KUBERNETES),
@@ -40,6 +46,12 @@ impl Tool {
             Self::Kubectl => ("kubectl", KUBERNETES),
             Self::CoreDns => ("coredns", "github.com/coredns/coredns"),
             Self::Helm => ("helm", "helm.sh/helm/v3"),
+            Self::SpireServer => ("spire-server", SPIRE),
+            Self::SpireAgent => ("spire-agent", SPIRE),
+            Self::SpireControllerManager => {
+                ("spire-controller-manager", "github.com/spiffe/spire-controller-manager")
+            }
+            Self::SpiffeCsiDriver => ("spiffe-csi-driver", "github.com/spiffe/spiffe-csi"),
         }
     }
 
@@ -83,7 +95,10 @@ mod tests {
 
     #[test]
     fn every_tool_has_a_version_that_a_module_requires() {
-        for tool in [Tool::Etcd, Tool::ApiServer, Tool::CoreDns, Tool::Helm] {
+        let spire = [Tool::SpireServer, Tool::SpireControllerManager, Tool::SpiffeCsiDriver];
+        for tool in
+            [Tool::Etcd, Tool::ApiServer, Tool::CoreDns, Tool::Helm].into_iter().chain(spire)
+        {
             let version = version(tool.of().1).expect("required");
             assert!(version.starts_with('v'), "{tool:?} {version}");
         }
