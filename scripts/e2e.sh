@@ -90,7 +90,7 @@ grep '^cluster_' "$scratch/cases" >"$scratch/on-nodes" || true
 grep -v '^cluster_' "$scratch/cases" >"$scratch/elsewhere" || true
 
 [[ ! -s $scratch/on-nodes || ${SPIKE_E2E_KUBECONFIG-} ]] || scripts/tools.sh cluster
-[[ ! -s $scratch/elsewhere ]] || scripts/tools.sh api
+! grep -q '^kubernetes_' "$scratch/cases" || scripts/tools.sh api
 ! grep -q 'spire::' "$scratch/cases" || scripts/tools.sh spire
 
 echo "$(wc -l <"$scratch/cases") cases"

@@ -24,28 +24,52 @@ source_of() {
     esac
 }
 
+# The file that a program is built into, which names its module's version.
+built() {
+    local program=$1 source family package
+    source=$(source_of "$program") || return
+    read -r family package <<<"$source"
+    awk -v package="$package/" -v into="$tools/$program" -v program="$program" '
+        { sub(/^require /, "") }
+        $2 ~ /^v/ && index(package, $1 "/") == 1 { print into "-" $2 "/" program }
+    ' "$family/go.mod"
+}
+
+# Says in one line why a program can't be built, if so.
+check() {
+    local family package said
+    read -r family package <<<"$(source_of "$1")"
+    if ! command -v go >/dev/null; then
+        echo "missing: Go 1.25.5 or newer, to build $1; see https://go.dev/dl" >&2 && return 1
+    fi
+    # This brings the modules that the program needs.
+    if ! said=$(cd "$family" && go list -mod=readonly -deps "$package" 2>&1 >/dev/null); then
+        echo "missing: Go modules for $1: $(tail -n 1 <<<"$said"); where they can be reached, run:" \
+            "(cd e2e/kubernetes/$family && go mod download)" >&2 && return 1
+    fi
+}
+
 build() {
-    local program=$1 place=$2 family package version into started=$SECONDS
+    local program=$1 place=$2 file family package into started=$SECONDS
     read -r family package <<<"$(source_of "$program")"
-    version=$(cd "$family" && go list -mod=readonly -f '{{.Module.Version}}' "$package")
-    into=$tools/$program-$version
-    [[ -x $into/$program ]] && return
+    file=$(built "$program")
+    into=${file%/*}
     mkdir -p "$into"
     (
         flock 9 # another clone may be building it
-        [[ -x $into/$program ]] && return
-        echo "Building $program $version ($place, once; the whole set takes about 10 minutes on 2 cores)"
+        [[ -x $file ]] && return
+        echo "Building ${into##*/} ($place, once; the whole set takes about 10 minutes on 2 cores)"
         cd "$family"
         cgo=0
         [[ $program == spire-server ]] && cgo=1 # for SQLite, where it keeps its entries
-        CGO_ENABLED=$cgo go build -mod=readonly -trimpath -o "$into/$program.part" \
-            -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$version" "$package"
+        CGO_ENABLED=$cgo go build -mod=readonly -trimpath -o "$file.part" \
+            -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=${into##*/"$program"-}" "$package"
         if [[ $program == spire-controller-manager ]]; then # and the kinds that it serves
             install -m 644 -D -t "$into/crds" \
                 "$(go list -mod=readonly -f '{{.Module.Dir}}' "$package")"/config/crd/bases/*.yaml
         fi
-        mv "$into/$program.part" "$into/$program"
-        echo "  $((SECONDS - started)) s, $(du -h "$into/$program" | cut -f1) in $into"
+        mv "$file.part" "$file"
+        echo "  $((SECONDS - started)) s, $(du -h "$file" | cut -f1) in $into"
     ) 9>"$into/.lock"
 }
 
@@ -55,11 +79,15 @@ cluster) set -- "${cluster[@]}" "${@:2}" ;;
 spire) set -- "${spire[@]}" "${@:2}" ;;
 '') echo "usage: tools.sh [api | cluster | spire] PROGRAM..." >&2 && exit 2 ;;
 esac
-if ! command -v go >/dev/null; then
-    echo "missing: Go 1.25.5 or newer, to build Kubernetes; see https://go.dev/dl" >&2
-    exit 1
-fi
-count=$# at=0
+unbuilt=()
 for program in "$@"; do
-    build "$program" "$((++at)) of $count"
+    file=$(built "$program")
+    [[ -x $file ]] || unbuilt+=("$program")
+done
+for program in "${unbuilt[@]}"; do
+    check "$program"
+done
+at=0
+for program in "${unbuilt[@]}"; do
+    build "$program" "$((++at)) of ${#unbuilt[@]}"
 done
