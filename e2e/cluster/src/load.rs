@@ -12,6 +12,7 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use spike_crds::names::port;
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -123,7 +124,8 @@ fn pod(namespace: &Namespace, node: Option<&str>) -> Value {
             "items": [{ "key": "bundle.pem", "path": "bundle.pem" }],
         }},
     ]);
-    let authority = format!("https://spike-{NAME}-authority.{}.svc:8445", namespace.name);
+    let (home, port) = (&namespace.name, port::AUTHORITY);
+    let authority = format!("https://spike-{NAME}-authority.{home}.svc:{port}");
     let var = |name: &str, value: &str| json!({ "name": name, "value": value });
     let mut spec = json!({
         "serviceAccountName": LOAD,

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context;
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use spike_client::NexusClient;
+use spike_crds::names::port;
 use spike_identity::{Identity, Wanted};
 use spike_runtime::{env::Env, identity_env, process};
 use tokio::net::TcpListener;
@@ -28,7 +29,8 @@ pub async fn run() -> anyhow::Result<()> {
     let stop = process::shutdown()?;
     let mut env = Env::from_process();
     let (source, roles) = (identity_env::source(&mut env), identity_env::roles(&mut env));
-    let url = env.url("SPIKE_NEXUS_API_URL", "https://localhost:8553");
+    let here = format!("https://localhost:{}", port::NEXUS);
+    let url = env.url("SPIKE_NEXUS_API_URL", &here);
     env.finish()?;
     let wanted = Wanted::any().within(START);
     let identity = Identity::start(source, wanted, stop.clone(), &TaskTracker::new()).await?;
