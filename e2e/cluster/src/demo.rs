@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use futures::TryStreamExt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{
@@ -14,7 +14,7 @@ use spike_crds::SpikeCluster;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    Namespace,
+    IMAGE, Namespace,
     process::{LOOK, PATIENCE},
 };
 
@@ -96,16 +96,23 @@ fn merge(into: &mut Value, patch: &Value) {
 
 /// The cluster, applied.
 pub struct Demo<'a> {
-    namespace: &'a Namespace,
+    pub(crate) namespace: &'a Namespace,
     clusters: Resources<SpikeCluster>,
 }
 
 impl<'a> Demo<'a> {
     /// Installs the operator, unless it is, and applies the manifest.
     pub async fn apply(namespace: &'a Namespace, manifest: &Manifest) -> anyhow::Result<Self> {
-        namespace.administer(&["apply", "--server-side", "-k", INSTALLATION]).await?;
-        let operator = "rollout status deployment/spike-operator -n spike-system --timeout 180s";
-        namespace.administer(&operator.split(' ').collect::<Vec<_>>()).await?;
+        Self::apply_with(IMAGE, namespace, manifest).await
+    }
+
+    /// The same with the operator of this image, which is also the cluster's if that names none.
+    pub async fn apply_with(
+        image: &str,
+        namespace: &'a Namespace,
+        manifest: &Manifest,
+    ) -> anyhow::Result<Self> {
+        install(namespace, image).await?;
         namespace.apply(&manifest.to_string()).await?;
         let clusters = Resources::namespaced(namespace.client(), &namespace.name);
         Ok(Self { namespace, clusters })
@@ -199,6 +206,17 @@ impl<'a> Demo<'a> {
     async fn kubectl(&self, arguments: &[&str]) -> String {
         self.namespace.kubectl(arguments).await.unwrap_or_else(|why| why.to_string())
     }
+}
+
+/// Installs all of Spike over what is installed, with this image in the place of its own, and waits until
+/// its operator runs.
+pub async fn install(namespace: &Namespace, image: &str) -> anyhow::Result<()> {
+    let all = namespace.administer(&["kustomize", INSTALLATION]).await?;
+    ensure!(all.contains(IMAGE), "{INSTALLATION} doesn't name {IMAGE}");
+    let apply = ["apply", "--server-side", "--filename=-"];
+    namespace.administer_with(&apply, &all.replace(IMAGE, image)).await?;
+    let operator = "rollout status deployment/spike-operator -n spike-system --timeout 180s";
+    namespace.administer(&operator.split(' ').collect::<Vec<_>>()).await.map(drop)
 }
 
 /// What a cluster says of itself.

@@ -90,7 +90,12 @@ impl Namespace {
 
     /// Runs kubectl for what lies outside the namespace; what it prints.
     pub async fn administer(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        run(kubectl(&self.kubeconfig), arguments, "").await
+        self.administer_with(arguments, "").await
+    }
+
+    /// The same with this as standard input.
+    pub async fn administer_with(&self, arguments: &[&str], input: &str) -> anyhow::Result<String> {
+        run(kubectl(&self.kubeconfig), arguments, input).await
     }
 
     /// Deletes it. A namespace of a test that failed stays, to be looked at.

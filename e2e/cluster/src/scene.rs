@@ -52,8 +52,13 @@ impl<'a> Scene<'a> {
         manifest: &Manifest,
         node: Option<&str>,
     ) -> anyhow::Result<Self> {
-        let demo = Demo::apply(namespace, manifest).await?;
+        Self::around(Demo::apply(namespace, manifest).await?, node).await
+    }
+
+    /// The same around a cluster that was applied.
+    pub async fn around(demo: Demo<'a>, node: Option<&str>) -> anyhow::Result<Self> {
         demo.until_settled().await;
+        let namespace = demo.namespace;
         let load = Load::start(namespace, node).await?;
         load.until_answered(SOME).await?;
         let watch = Watch::on(namespace);
