@@ -8,7 +8,7 @@ use cargo_metadata::{Metadata, Package};
 use crate::Finding;
 
 /// Files that repeat Spike's version, and what stands before it there.
-const OURS: [(&str, &str); 7] = [
+const OURS: [(&str, &str); 8] = [
     ("config/README.md", "ghcr.io/spike-rs/spike:"),
     ("config/argocd/application.yaml", "targetRevision: v"),
     ("config/chart/Chart.yaml", "\nversion: "),
@@ -16,6 +16,7 @@ const OURS: [(&str, &str); 7] = [
     ("config/flux/spike.yaml", "tag: v"),
     ("config/manager/deployment.yaml", "image: ghcr.io/spike-rs/spike:"),
     ("config/manager/deployment.yaml", "value: ghcr.io/spike-rs/spike:"),
+    ("docs/spire.md", "image: ghcr.io/spike-rs/spike:"),
 ];
 
 /// Files that repeat the compiler's.

@@ -53,7 +53,8 @@ pub(crate) fn register(name: &str, endpoint: &Path, kubelet: &Path) -> anyhow::R
     };
     let folder = kubelet.join("plugins_registry");
     std::fs::create_dir_all(&folder)?;
-    let socket = folder.join(format!("{name}-reg.sock"));
+    // The kubelet sends the path as the name of a host, which h2 takes with an `@` only (ADR 13).
+    let socket = folder.join(format!("id@{name}-reg.sock"));
     let listener = UnixListener::bind(&socket).with_context(|| socket.display().to_string())?;
     let stop = CancellationToken::new();
     let serving = Server::builder().add_service(Registration(plugin)).serve_with_incoming_shutdown(

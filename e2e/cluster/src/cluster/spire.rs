@@ -34,12 +34,19 @@ const SOCKET: &str = "/run/spire/agent-sockets/spire-agent.sock";
 /// The CSI driver's name, which `spec.identity.spire.csiDriver` has by default.
 const DRIVER: &str = "csi.spiffe.io";
 
+const PROGRAMS: [Tool; 4] =
+    [Tool::SpireServer, Tool::SpireAgent, Tool::SpireControllerManager, Tool::SpiffeCsiDriver];
+
 impl Cluster {
     /// Starts SPIRE, unless it runs: pods get the identities that `ClusterSPIFFEID`s describe.
     pub async fn start_spire(&mut self, trust_domain: &str) -> anyhow::Result<()> {
         if let Some(running) = &self.trust_domain {
             ensure!(running == trust_domain, "SPIRE runs already, for {running}");
             return Ok(());
+        }
+        // Before anything runs: one that isn't built is told of, and may be built and asked for again.
+        for tool in PROGRAMS {
+            tool.path()?;
         }
         let folder = self.folder.path().to_owned();
         let authority = Arc::clone(&self.authority);
