@@ -1,7 +1,7 @@
 //! From an error of the Kubernetes API to two lines for a person.
 
 use spike_cli::{CliError, Exit};
-use spike_core::Role;
+use spike_core::{Role, cause::innermost};
 use spike_crds::names::Names;
 
 /// What the API server said in words, if it did.
@@ -26,14 +26,6 @@ fn code(error: &kube::Error) -> Option<u16> {
         }
         _ => None,
     }
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(cause) = last.source() {
-        last = cause;
-    }
-    last.to_string()
 }
 
 /// Something that Kubernetes did not do.

@@ -1,11 +1,11 @@
 //! What a Nexus says of itself on its probe port: the status without paths and principals. It takes
 //! no identity, only the right to reach the pod.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use reqwest::Client;
-use spike_core::wire::v2::status::Status;
+use spike_core::{cause::innermost, wire::v2::status::Status};
 use spike_crds::names::port;
 
 use crate::{forward::Forward, place::Place, refusal};
@@ -18,12 +18,6 @@ const MOST: usize = 1 << 20;
 
 /// Asks a pod.
 pub(crate) async fn ask(place: &Place, pod: &str) -> Result<Status, String> {
-    let text = text(place, pod).await?;
-    serde_json::from_slice(&text).map_err(|why| format!("not a status as expected: {why}"))
-}
-
-/// Its answer as it is.
-pub(crate) async fn text(place: &Place, pod: &str) -> Result<Vec<u8>, String> {
     let way = Forward::open(place.api::<Pod>(), pod, port::NEXUS_PROBES).await;
     let way = way.map_err(|why| refusal::words(&why))?;
     let client = Client::builder().no_proxy().timeout(DEADLINE).build();
@@ -38,13 +32,5 @@ pub(crate) async fn text(place: &Place, pod: &str) -> Result<Vec<u8>, String> {
             return Err(format!("an answer of more than {MOST} bytes"));
         }
     }
-    Ok(body)
-}
-
-fn innermost(error: &dyn Error) -> String {
-    let mut last = error;
-    while let Some(cause) = last.source() {
-        last = cause;
-    }
-    last.to_string()
+    serde_json::from_slice(&body).map_err(|why| format!("not a status as expected: {why}"))
 }

@@ -1,8 +1,9 @@
-//! What is at the bottom of a failed exchange.
+//! Distrust, found in a failed exchange.
 
-use std::{error::Error, io, iter};
+use std::error::Error;
 
 use rustls::{CertificateError, OtherError};
+use spike_core::cause::causes;
 
 /// Why one side doesn't trust the other, if that is what failed.
 pub(crate) fn distrust(error: &(dyn Error + 'static)) -> Option<String> {
@@ -14,21 +15,10 @@ pub(crate) fn distrust(error: &(dyn Error + 'static)) -> Option<String> {
     })
 }
 
-/// "connection refused" instead of four sentences around it.
-pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
-    causes(error).last().map_or_else(|| error.to_string(), ToString::to_string)
-}
-
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>() {
-        // Its `source` passes over the error that it holds.
-        Some(io) => io.get_ref().map(|held| held as &(dyn Error + 'static)),
-        None => error.source(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     #[test]
@@ -37,12 +27,5 @@ mod tests {
         let error = io::Error::other(io::Error::other(tls));
         assert_eq!(distrust(&error), Some("invalid peer certificate: Expired".to_owned()));
         assert_eq!(distrust(&io::Error::other("no route to host")), None);
-    }
-
-    #[test]
-    fn the_innermost_cause_is_told() {
-        let error = io::Error::other(io::Error::other("no route to host"));
-        assert_eq!(innermost(&error), "no route to host");
-        assert_eq!(innermost(&io::Error::from(io::ErrorKind::TimedOut)), "timed out");
     }
 }

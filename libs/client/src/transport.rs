@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use jiff::Timestamp;
-use spike_core::wire::Buffer;
+use spike_core::{cause::innermost, wire::Buffer};
 use spike_identity::{Expected, Identity};
 use url::Url;
 use zeroize::Zeroizing;
@@ -195,7 +195,7 @@ impl Transport {
         if error.is_timeout() {
             return ClientError::TimedOut { origin, waited: tenths(since.elapsed()) };
         }
-        ClientError::Unreachable { origin, reason: cause::innermost(error) }
+        ClientError::Unreachable { origin, reason: innermost(error) }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Everything here is a value: no I/O, no async, no clock, no randomness. A type that exists has
 //! been validated, so that no other crate checks a path, an identity or a quorum again.
 
+pub mod cause;
 pub mod head;
 pub mod id;
 pub mod name;

@@ -17,6 +17,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
 use serde::{Deserialize, Serialize};
+use spike_core::cause::innermost;
 use zeroize::Zeroizing;
 
 use crate::{IdentityError, Svid, material::Roots};
@@ -118,15 +119,6 @@ async fn ask(exchange: Exchange<'_>, request: &SvidRequest) -> Result<SvidRespon
     let text = String::from_utf8_lossy(&body);
     let text: String = text.chars().filter(|c| !c.is_control()).take(300).collect();
     Err(format!("{status}: {text}"))
-}
-
-/// The cause that says something: reqwest's own words are about URLs.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(cause) = last.source() {
-        last = cause;
-    }
-    last.to_string()
 }
 
 fn tls(roots: &[CertificateDer<'static>]) -> Result<ClientConfig, String> {

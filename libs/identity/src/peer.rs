@@ -1,10 +1,10 @@
 //! Who is at the other end of a connection.
 
-use std::{error::Error, io};
+use std::error::Error;
 
 use jiff::Timestamp;
 use rustls::CertificateError;
-use spike_core::{InvalidSpiffeId, SpiffeId};
+use spike_core::{InvalidSpiffeId, SpiffeId, cause::causes};
 
 /// A peer whose X.509-SVID was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,16 +73,12 @@ pub enum PeerError {
 impl PeerError {
     /// Finds the reason in the error of a failed handshake, however deep.
     pub fn find(error: &(dyn Error + 'static)) -> Option<Self> {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            if let Some(rustls::Error::InvalidCertificate(refused)) = error.downcast_ref() {
-                return Self::of(refused);
-            }
-            // The source of an `io::Error` is its inner error's source, not the inner error.
-            let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-            next = inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source());
-        }
-        None
+        causes(error)
+            .find_map(|error| match error.downcast_ref() {
+                Some(rustls::Error::InvalidCertificate(refused)) => Some(refused),
+                _ => None,
+            })
+            .and_then(Self::of)
     }
 
     fn of(refused: &CertificateError) -> Option<Self> {

@@ -1,7 +1,8 @@
 //! What PostgreSQL's failures mean to a caller, and what a person can do about each.
 
-use std::{borrow::Cow, error::Error as StdError, io, iter, sync::Arc};
+use std::{borrow::Cow, error::Error as StdError, io, sync::Arc};
 
+use spike_core::cause::innermost;
 use spike_store::StoreError;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
@@ -265,13 +266,6 @@ impl Class {
 fn ends_session(said: &PgDatabaseError) -> bool {
     let is_error = said.severity() == PgSeverity::Error;
     !is_error && ["53", "57", "58"].iter().any(|class| said.code().starts_with(class))
-}
-
-/// What is at the bottom of it: the driver puts sentences around.
-fn innermost(error: &sqlx::Error) -> String {
-    let error: &(dyn StdError + 'static) = error;
-    let causes = iter::successors(Some(error), |&error| error.source());
-    causes.last().map_or_else(String::new, ToString::to_string)
 }
 
 fn postgres(error: &sqlx::Error) -> Option<&PgDatabaseError> {

@@ -1,7 +1,6 @@
 //! Request bodies with an end: in bytes and in time.
 
 use std::{
-    error::Error as _,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -12,7 +11,7 @@ use bytes::Bytes;
 use http::Version;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
-use spike_core::wire::Buffer;
+use spike_core::{cause::causes, wire::Buffer};
 use tokio::time::{Sleep, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use zeroize::Zeroizing;
@@ -55,14 +54,8 @@ pub async fn read_body(mut body: Body) -> Result<Zeroizing<Vec<u8>>, BodyError> 
 }
 
 fn cause_of(error: &axum::Error) -> BodyError {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(known) = error.downcast_ref::<BodyError>() {
-            return known.clone();
-        }
-        cause = error.source();
-    }
-    BodyError::Broken(error.to_string())
+    let known = causes(error).find_map(|cause| cause.downcast_ref::<BodyError>());
+    known.cloned().unwrap_or_else(|| BodyError::Broken(error.to_string()))
 }
 
 /// A request body that ends in an error when it is too long or takes too long.
