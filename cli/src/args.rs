@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
     agent, audit, completion,
@@ -87,15 +87,13 @@ impl Command {
             Self::Dev(args) => args.run().await,
             Self::Agent(args) => args.run().await,
             Self::Completion(args) => args.run(),
-            Self::Man(args) => args.run(),
+            Self::Man(args) => args.run(Args::command()),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -22,9 +22,17 @@ Examples:
 impl Args {
     /// Prints it.
     pub(crate) fn run(self) -> Result<(), CliError> {
-        let mut script = Vec::new();
-        let mut command = crate::Args::command();
-        clap_complete::generate(self.shell, &mut command, "spike", &mut script);
-        output::write(&script)
+        print(crate::Args::command(), "spike", self.shell)
     }
+}
+
+/// Prints the script that completes a program.
+///
+/// # Errors
+///
+/// Standard output can't be written to.
+pub fn print(mut command: clap::Command, program: &str, shell: Shell) -> Result<(), CliError> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, program, &mut script);
+    output::write(&script)
 }

@@ -2,23 +2,25 @@
 
 use std::{fs, path::PathBuf};
 
-use clap::CommandFactory;
-
 use crate::{error::CliError, output};
 
 /// Write man pages, one per command.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub struct Args {
     /// The folder to write to, made if it is missing.
     dir: PathBuf,
 }
 
 impl Args {
-    /// Writes them.
-    pub(crate) fn run(self) -> Result<(), CliError> {
+    /// Writes those of a program.
+    ///
+    /// # Errors
+    ///
+    /// The folder can't be written to.
+    pub fn run(self, command: clap::Command) -> Result<(), CliError> {
         let pages = || {
             fs::create_dir_all(&self.dir)?;
-            clap_mangen::generate_to(crate::Args::command(), &self.dir)
+            clap_mangen::generate_to(command, &self.dir)
         };
         pages().map_err(|error| {
             CliError::other(

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use spike_cli::{CliError, Context, Patience, Remote};
+use spike_cli::{CliError, Context, Patience, Remote, man};
 use spike_core::Role;
 
 use crate::{
@@ -89,7 +89,7 @@ enum Command {
     #[command(hide = true)]
     Complete(complete::Args),
     #[command(hide = true)]
-    Man(completion::Man),
+    Man(man::Args),
 }
 
 impl Args {
@@ -128,7 +128,7 @@ impl Args {
             }
             Command::Completion(args) => args.run()?,
             Command::Complete(args) => args.run()?,
-            Command::Man(args) => args.run()?,
+            Command::Man(args) => args.run(self::command())?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,9 +1,7 @@
-//! `kubectl spike completion`, and man pages.
-
-use std::{fs, path::PathBuf};
+//! `kubectl spike completion`.
 
 use clap_complete::Shell;
-use spike_cli::{CliError, output};
+use spike_cli::{CliError, completion};
 
 use crate::args::command;
 
@@ -29,33 +27,7 @@ Examples:
 impl Args {
     /// Prints it.
     pub(crate) fn run(self) -> Result<(), CliError> {
-        let mut script = Vec::new();
-        let mut command = command().bin_name("kubectl-spike");
-        clap_complete::generate(self.shell, &mut command, "kubectl-spike", &mut script);
-        output::write(&script)
-    }
-}
-
-/// Write man pages, one per command.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Man {
-    /// The folder to write to, made if it is missing.
-    dir: PathBuf,
-}
-
-impl Man {
-    /// Writes them.
-    pub(crate) fn run(self) -> Result<(), CliError> {
-        let pages = || {
-            fs::create_dir_all(&self.dir)?;
-            clap_mangen::generate_to(command(), &self.dir)
-        };
-        pages().map_err(|error| {
-            CliError::other(
-                format!("cannot write man pages to {}: {error}", self.dir.display()),
-                "Check the folder and its permissions.",
-            )
-        })?;
-        output::print(&format!("Man pages are in {}; see them with man -l.", self.dir.display()))
+        let program = "kubectl-spike";
+        completion::print(command().bin_name(program), program, self.shell)
     }
 }
