@@ -2,18 +2,14 @@
 //!
 //! Only the pod's own TLS goes over it: whoever else finds the port needs an identity of their own.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::Portforwarder};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
-use tokio_util::{
-    sync::{CancellationToken, DropGuard},
-    task::TaskTracker,
+    task::JoinSet,
 };
 
 /// How many connections lead to the pod at once: a command has one, and another when its identity
@@ -24,7 +20,7 @@ const CONNECTIONS: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Forward {
     address: SocketAddr,
-    _stop: DropGuard,
+    _served: JoinSet<()>,
 }
 
 /// What leads there.
@@ -49,12 +45,9 @@ impl Forward {
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = TcpListener::bind(loopback).await.map_err(service)?;
         let address = listener.local_addr().map_err(service)?;
-        let stop = CancellationToken::new();
-        let guard = stop.clone().drop_guard();
-        TaskTracker::new().spawn(async move {
-            stop.run_until_cancelled(serve(listener, way, first)).await;
-        });
-        Ok(Self { address, _stop: guard })
+        let mut served = JoinSet::new();
+        served.spawn(serve(listener, way, first));
+        Ok(Self { address, _served: served })
     }
 
     /// `127.0.0.1:40123`.
@@ -68,24 +61,20 @@ fn service(error: io::Error) -> kube::Error {
 }
 
 async fn serve(listener: TcpListener, way: Way, first: Portforwarder) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
     let mut first = Some(first);
     // Whatever is under way ends with this.
-    let mut connections = tokio::task::JoinSet::new();
-    loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else { return };
-        let (way, opened) = (way.clone(), first.take());
-        connections.spawn(async move {
-            carry(stream, &way, opened).await;
-            drop(permit);
-        });
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        connections.spawn(carry(stream, way.clone(), first.take()));
         while connections.try_join_next().is_some() {}
+        if connections.len() == CONNECTIONS {
+            connections.join_next().await;
+        }
     }
 }
 
 /// Carries one connection. If the pod is gone it just ends, which the client tells.
-async fn carry(mut stream: TcpStream, way: &Way, opened: Option<Portforwarder>) {
+async fn carry(mut stream: TcpStream, way: Way, opened: Option<Portforwarder>) {
     let opened = match opened {
         Some(opened) => Ok(opened),
         None => way.open().await,
