@@ -24,7 +24,7 @@ use crate::{
     context::Context,
     dereference::{ask_again, asked, dereference},
     error::{Class, Error, pause},
-    looks::{Look, Mark, believed_until},
+    looks::{Look, believed_until},
     names::{FINALIZER, Names},
     observe::{Live, again, observe},
     plan::{Hold, JobLook, Observed, Step, Wait, plan},
@@ -52,20 +52,41 @@ pub(crate) async fn reconcile(
     ctx: Arc<Context>,
 ) -> Result<Action, Error> {
     let since = Instant::now();
-    let remembers = |cluster: &SpikeCluster| {
-        let names = names(&cluster.metadata);
-        ctx.looks.recall(&names, &asked(cluster), Instant::now()).is_some()
-    };
     let work = async {
-        match &guarded.0 {
-            Ok(cluster) if remembers(cluster) => Box::pin(one(cluster, &ctx)).await,
-            _ => Box::pin(fresh(guarded.meta(), &ctx)).await,
+        if let Ok(spec) = &guarded.0
+            && let Some(idle) = Box::pin(remembered(spec, &ctx)).await?
+        {
+            return Ok(idle);
         }
+        Box::pin(fresh(guarded.meta(), &ctx)).await
     };
     let done = timeout(LONGEST, work).await.unwrap_or(Err(Error::Slow(LONGEST)));
     let outcome = done.as_ref().map_or_else(Error::label, |_| "ok");
     ctx.metrics.reconciled(outcome, since.elapsed());
     done
+}
+
+/// A look that is remembered can say that there is nothing to do; whatever else takes one of its own.
+#[tracing::instrument(skip_all, fields(cluster = names(&spec.metadata).instance()))]
+async fn remembered(spec: &SpikeCluster, ctx: &Context) -> Result<Option<Action>, Error> {
+    let names = names(&spec.metadata);
+    let Some(last) = ctx.looks.recall(&names, &asked(spec), Instant::now()) else {
+        return Ok(None);
+    };
+    let Ok(cluster) = validate(spec, &ctx.defaults) else { return Ok(None) };
+    if spec.metadata.deletion_timestamp.is_some() || !is_held(spec) {
+        return Ok(None);
+    }
+    let now = Timestamp::now();
+    let live = ask_again(spec, &cluster, &last, ctx).await;
+    let observed = again(&cluster, &last.observed, &live, now);
+    let decided = conclude(&cluster, live, observed, ctx);
+    if acts(&decided.step).is_some() {
+        return Ok(None);
+    }
+    report(spec, decided.status(spec, &cluster, now), ctx).await?;
+    ctx.succeeded(&names);
+    Ok(Some(Action::requeue(next(&decided))))
 }
 
 /// A look at all of it begins with the object as it is, not as a watch told it: that may be late, and
@@ -114,11 +135,14 @@ fn names(metadata: &ObjectMeta) -> Names {
     }
 }
 
+fn is_held(spec: &SpikeCluster) -> bool {
+    spec.metadata.finalizers.iter().flatten().any(|name| name == FINALIZER)
+}
+
 #[tracing::instrument(skip_all, fields(cluster = names(&spec.metadata).instance()))]
 async fn one(spec: &SpikeCluster, ctx: &Context) -> Result<Action, Error> {
     let deleting = spec.metadata.deletion_timestamp.is_some();
-    let held = spec.metadata.finalizers.iter().flatten().any(|name| name == FINALIZER);
-    match (deleting, held) {
+    match (deleting, is_held(spec)) {
         (true, false) => return Ok(Action::await_change()),
         (false, false) => apply::hold(ctx, &spec.metadata).await?,
         (_, true) => {}
@@ -137,10 +161,35 @@ async fn one(spec: &SpikeCluster, ctx: &Context) -> Result<Action, Error> {
             return Ok(Action::await_change());
         }
     };
-    let decided = Box::pin(decide(spec, &cluster, now, ctx)).await?;
-    let Decided { live, observed, step, .. } = &decided;
+    let mark = ctx.looks.mark(&cluster.names);
+    let live = Box::pin(dereference(spec, &cluster, ctx)).await?;
+    let observed = observe(&cluster, &live, now);
+    let decided = conclude(&cluster, live, observed, ctx);
+    let applied = act(spec, &cluster, &decided, ctx).await;
+    if decided.step == Step::Release {
+        return applied.map(|()| Action::await_change());
+    }
+    report(spec, decided.status(spec, &cluster, now), ctx).await?;
+    applied?;
+    ctx.succeeded(&cluster.names);
+    let pause = next(&decided);
+    if decided.lasts() {
+        let Decided { live, observed, .. } = decided;
+        let look = Look { of: asked(spec), live: live.lasting(), observed };
+        ctx.looks.keep(&cluster.names, mark, look, believed_until(Instant::now(), jitter()));
+    }
+    Ok(Action::requeue(pause))
+}
+
+/// Does the step, and tells of it.
+async fn act(
+    spec: &SpikeCluster,
+    cluster: &Cluster,
+    Decided { live, step, .. }: &Decided,
+    ctx: &Context,
+) -> Result<(), Error> {
     tracing::debug!(?step, "planned");
-    let applied = Target { spec, cluster: &cluster, live, ctx }.apply(step).await;
+    let applied = Target { spec, cluster, live, ctx }.apply(step).await;
     if let Some(name) = acts(step) {
         ctx.looks.changed(cluster.names.clone());
         ctx.metrics.stepped(name);
@@ -149,16 +198,7 @@ async fn one(spec: &SpikeCluster, ctx: &Context) -> Result<Action, Error> {
             tell(spec, name, step, ctx).await;
         }
     }
-    if *step == Step::Release {
-        return applied.map(|()| Action::await_change());
-    }
-    let seen = status::Seen { spec, cluster: &cluster, live, observed, step, now };
-    report(spec, status::build(&seen), ctx).await?;
-    applied?;
-    ctx.succeeded(&cluster.names);
-    let pause = next(&decided);
-    remember(spec, &cluster, decided, ctx);
-    Ok(Action::requeue(pause))
+    applied
 }
 
 /// What is done next, and why.
@@ -166,58 +206,32 @@ struct Decided {
     live: Live,
     observed: Observed,
     step: Step,
-    /// What had changed before everything was read; nothing if it was remembered.
-    mark: Option<Mark>,
 }
 
-/// A look that is remembered can say that there is nothing to do; a step takes one of its own.
-async fn decide(
-    spec: &SpikeCluster,
-    cluster: &Cluster,
-    now: Timestamp,
-    ctx: &Context,
-) -> Result<Decided, Error> {
-    let last = ctx.looks.recall(&cluster.names, &asked(spec), Instant::now());
-    if let Some(last) = last.filter(|_| spec.metadata.deletion_timestamp.is_none()) {
-        let live = ask_again(spec, cluster, &last, ctx).await;
-        let observed = again(cluster, &last.observed, &live, now);
-        let decided = conclude(cluster, live, observed, ctx);
-        if acts(&decided.step).is_none() {
-            return Ok(decided);
-        }
+impl Decided {
+    fn status(&self, spec: &SpikeCluster, cluster: &Cluster, now: Timestamp) -> SpikeClusterStatus {
+        let Self { live, observed, step } = self;
+        status::build(&status::Seen { spec, cluster, live, observed, step, now })
     }
-    let mark = ctx.looks.mark(&cluster.names);
-    let live = dereference(spec, cluster, ctx).await?;
-    let observed = observe(cluster, &live, now);
-    Ok(Decided { mark: Some(mark), ..conclude(cluster, live, observed, ctx) })
+
+    /// False where time alone changes what is to be seen: a pod that should be gone, one that doesn't
+    /// start, a bootstrap that is tried again. What lasts is remembered until something is told.
+    fn lasts(&self) -> bool {
+        let Self { live, observed, step } = self;
+        let mut pods = live.keepers.iter().chain(&live.nexus).chain(&live.workers);
+        acts(step).is_none()
+            && live.ending.is_none()
+            && observed.bootstrap != JobLook::Running
+            && live.unserved.is_empty()
+            && !pods.any(|pod| pod.due.is_some() || pod.prepares)
+    }
 }
 
 fn conclude(cluster: &Cluster, live: Live, mut observed: Observed, ctx: &Context) -> Decided {
     observed.turn = !status::rolls(cluster, &observed) || ctx.turns.take(&cluster.names);
     let step = plan(&build::wish(cluster), &observed);
     ctx.turns.after(&cluster.names, &step);
-    Decided { live, observed, step, mark: None }
-}
-
-/// Keeps a look that found nothing to do, if what it saw lasts until something is told.
-fn remember(spec: &SpikeCluster, cluster: &Cluster, decided: Decided, ctx: &Context) {
-    if let Some(mark) = decided.mark.filter(|_| lasts(&decided)) {
-        let Decided { live, observed, .. } = decided;
-        let look = Look { of: asked(spec), live: live.lasting(), observed };
-        let until = believed_until(Instant::now(), jitter());
-        ctx.looks.keep(&cluster.names, mark, look, until);
-    }
-}
-
-/// False where time alone changes what is to be seen: a pod that should be gone, one that doesn't start,
-/// a bootstrap that is tried again.
-fn lasts(Decided { live, observed, step, .. }: &Decided) -> bool {
-    let mut pods = live.keepers.iter().chain(&live.nexus).chain(&live.workers);
-    acts(step).is_none()
-        && live.ending.is_none()
-        && observed.bootstrap != JobLook::Running
-        && live.unserved.is_empty()
-        && !pods.any(|pod| pod.due.is_some() || pod.prepares)
+    Decided { live, observed, step }
 }
 
 /// What can't be read is left as it is, and that is said; what of it ends is let go.
@@ -250,7 +264,7 @@ async fn unreadable(why: &InvalidObject, ctx: &Context) -> Result<Action, Error>
 }
 
 /// When to look again.
-fn next(Decided { live, observed, step, .. }: &Decided) -> Duration {
+fn next(Decided { live, observed, step }: &Decided) -> Duration {
     let silent = live.nexus.iter().all(|pod| pod.address.is_none());
     match step {
         Step::Idle | Step::Paused | Step::Wait(Wait::Confirmation) => LATER,
