@@ -129,7 +129,7 @@ impl Names {
     /// The Keeper's URL at a place.
     pub fn keeper_url(&self, ordinal: u8) -> String {
         let service = self.part(Part::Keeper);
-        format!("https://{service}-{ordinal}.{}:8443", self.host(&service))
+        format!("https://{service}-{ordinal}.{}:{}", self.host(&service), port::KEEPER)
     }
 
     /// The labels of every object.
@@ -148,6 +148,11 @@ impl Names {
     pub fn selector(&self, part: Part) -> BTreeMap<String, String> {
         let pairs = [(label::CLUSTER, self.cluster.clone()), (label::COMPONENT, part.to_string())];
         pairs.map(|(key, value)| (key.to_owned(), value)).into()
+    }
+
+    /// What has [`Names::labels`], as a query in the cluster's namespace.
+    pub fn query_all(&self) -> String {
+        format!("{}={}", label::CLUSTER, self.cluster)
     }
 
     /// [`Names::selector`] as a query.

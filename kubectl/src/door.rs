@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::ListParams;
 use spike_cli::{CliError, Door, Exit, Opened};
 use spike_core::{Role, Roles, TrustRoots};
 use spike_crds::{
@@ -45,11 +44,10 @@ impl Door for Pinned {
 impl Pinned {
     async fn pod(&self) -> Result<String, CliError> {
         let Self { place, role, pod } = self;
-        let query = ListParams::default().labels(&place.names.query(Part::Nexus));
-        let pods = place.api::<Pod>().list(&query).await;
+        let pods = place.pods(Part::Nexus).await;
         let pods =
             pods.map_err(|why| refusal::on_the_way("list pods", *role, &place.names, &why))?;
-        pinned(&pods.items, pod.as_deref(), *role, &place.names)
+        pinned(&pods, pod.as_deref(), *role, &place.names)
     }
 
     fn roles(&self) -> Roles {

@@ -10,7 +10,7 @@ use k8s_openapi::api::{
 };
 use kube::{
     ResourceExt,
-    api::{ListParams, ObjectMeta, PostParams},
+    api::{ObjectMeta, PostParams},
 };
 use spike_cli::{CliError, Exit};
 use spike_core::Role;
@@ -124,10 +124,9 @@ async fn bundle(place: &Place, role: Role) -> Result<String, CliError> {
 }
 
 async fn authority_pod(place: &Place, role: Role) -> Result<String, CliError> {
-    let query = ListParams::default().labels(&place.names.query(Part::Authority));
-    let pods = place.api::<Pod>().list(&query).await;
+    let pods = place.pods(Part::Authority).await;
     let pods = pods.map_err(|why| refusal::on_the_way("list pods", role, &place.names, &why))?;
-    let ready = pods.items.iter().find(|pod| standing(pod) == Standing::Ready);
+    let ready = pods.iter().find(|pod| standing(pod) == Standing::Ready);
     ready
         .map(ResourceExt::name_any)
         .ok_or_else(|| not_yet(&format!("no authority of {} is ready", place.names.instance())))

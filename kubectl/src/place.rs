@@ -2,13 +2,17 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client, Config, ResourceExt,
     api::ListParams,
     config::{KubeConfigOptions, Kubeconfig},
 };
 use spike_cli::{CliError, Exit};
-use spike_crds::{SpikeCluster, names::Names};
+use spike_crds::{
+    SpikeCluster,
+    names::{Names, Part},
+};
 
 use crate::refusal;
 
@@ -60,6 +64,12 @@ impl Place {
         K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
     {
         Api::namespaced(self.client.clone(), &self.names.namespace)
+    }
+
+    /// The pods of a part.
+    pub(crate) async fn pods(&self, part: Part) -> Result<Vec<Pod>, kube::Error> {
+        let query = ListParams::default().labels(&self.names.query(part));
+        self.api::<Pod>().list(&query).await.map(|list| list.items)
     }
 
     /// The cluster, as it is by now.

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::ResourceExt;
 use spike_cli::{CliError, Exit};
 use spike_core::Role;
-use spike_crds::names::Names;
+use spike_crds::names::{Names, Part, label};
 
 /// What is known of a pod without asking it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +30,11 @@ pub(crate) fn standing(pod: &Pod) -> Standing {
         })
     };
     if conditions.is_some_and(ready) { Standing::Ready } else { Standing::Running }
+}
+
+/// True if it is of a part.
+pub(crate) fn is_of(pod: &Pod, part: Part) -> bool {
+    pod.labels().get(label::COMPONENT).is_some_and(|component| *component == part.to_string())
 }
 
 /// Its only container.

@@ -3,7 +3,6 @@
 use std::{path::PathBuf, time::Duration};
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::ListParams;
 use spike_cli::{CliError, Context, Exit, Remote, output};
 use spike_crds::{SpikeCluster, names::Part};
 use tokio::time::{Instant, sleep};
@@ -98,12 +97,8 @@ struct Seen {
 
 impl Seen {
     async fn look(place: &Place) -> Result<Self, CliError> {
-        let pods = place.api::<Pod>();
-        let of = async |part: Part| {
-            let query = ListParams::default().labels(&place.names.query(part));
-            let listed = pods.list(&query).await;
-            listed.map(|list| list.items).map_err(|why| refusal::of("list pods", &why))
-        };
+        let of =
+            async |part: Part| place.pods(part).await.map_err(|why| refusal::of("list pods", &why));
         let (nexus, keepers) = (of(Part::Nexus).await?, of(Part::Keeper).await?);
         Ok(Self::of(&place.again().await?, &nexus, &keepers))
     }

@@ -20,10 +20,10 @@ use crate::{
     context::Context,
     error::Error,
     looks::{Asked, Look},
-    names::{AUTHORITY_BUNDLE, Part, annotation, label},
+    names::{AUTHORITY_BUNDLE, Part, annotation},
     observe::{Ending, Escrowed, Live, PodLook, is_ours, text},
     plan::Stage,
-    version::Version,
+    version::{self, Version},
 };
 
 /// Reads at once, of one cluster: enough to be quick, too few to crowd out other clusters.
@@ -167,16 +167,15 @@ fn foreign(cluster: &Cluster, map: Option<&Value>) -> Option<String> {
 /// From a live list, never from a cache: what is decided by it can't be taken back.
 async fn pods(ctx: &Context, cluster: &Cluster) -> Result<Vec<PodLook>, Error> {
     let api: Api<Pod> = Api::namespaced(ctx.client.clone(), &cluster.names.namespace);
-    let query = format!("{}={}", label::CLUSTER, cluster.names.cluster);
-    let listed = api.list(&ListParams::default().labels(&query)).await;
+    let query = ListParams::default().labels(&cluster.names.query_all());
+    let listed = api.list(&query).await;
     let listed = listed.map_err(Error::kubernetes("list pods"))?;
     Ok(listed.items.iter().map(PodLook::from).collect())
 }
 
 async fn jobs(ctx: &Context, cluster: &Cluster) -> Result<Vec<Value>, Error> {
-    let query = format!("{}={}", label::CLUSTER, cluster.names.cluster);
-    let api = ctx.api(Kind::Job, &cluster.names.namespace);
-    let listed = api.list(&ListParams::default().labels(&query)).await;
+    let query = ListParams::default().labels(&cluster.names.query_all());
+    let listed = ctx.api(Kind::Job, &cluster.names.namespace).list(&query).await;
     Ok(listed.map_err(Error::kubernetes("list jobs"))?.items.iter().map(plain).collect())
 }
 
@@ -209,10 +208,8 @@ fn last_quorum(spec: &SpikeCluster) -> Option<(u8, u8)> {
     Some((u8::try_from(root.shares?).ok()?, u8::try_from(root.threshold?).ok()?))
 }
 
-/// Of several the earliest, as [`crate::status`] lists them.
 fn last_version(spec: &SpikeCluster) -> Option<Version> {
-    let versions = spec.status.as_ref()?.version.as_ref()?;
-    versions.split(" → ").filter_map(Version::read).min()
+    version::earliest(spec.status.as_ref()?.version.as_ref()?)
 }
 
 fn generation(spec: &SpikeCluster) -> Option<u64> {

@@ -28,6 +28,7 @@ use crate::{
     observe::{Live, ring::newest},
     plan::{EscrowLook, Observed, Step, Wait},
     validate::Invalid,
+    version,
 };
 
 pub use words::sentence;
@@ -87,7 +88,8 @@ pub fn build(seen: &Seen<'_>) -> SpikeClusterStatus {
     let has_keepers = cluster.keepers() > 0;
     SpikeClusterStatus {
         observed_generation: spec.metadata.generation,
-        version: version(live).or(previous.version),
+        version: version::join(live.statuses.iter().map(|(_, s)| s.version.clone()))
+            .or(previous.version),
         image: Some(cluster.image.reference.clone()),
         nexus: Some(nexus(cluster, live, observed)),
         keeper: has_keepers.then(|| keeper(live, observed)),
@@ -126,14 +128,6 @@ fn ring(observed: &Observed) -> Option<(u8, u8)> {
         crate::plan::RingLook::Open(ring) => Some((ring.shares, ring.threshold)),
         _ => None,
     }
-}
-
-/// The version of every replica, or two during a rollout.
-fn version(live: &Live) -> Option<String> {
-    let mut versions: Vec<_> = live.statuses.iter().map(|(_, s)| s.version.clone()).collect();
-    versions.sort_unstable();
-    versions.dedup();
-    (!versions.is_empty()).then(|| versions.join(" → "))
 }
 
 fn nexus(cluster: &Cluster, live: &Live, observed: &Observed) -> NexusStatus {

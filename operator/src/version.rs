@@ -1,5 +1,8 @@
 //! Versions, as far as it matters which may follow which.
 
+/// Between versions of which the first leaves and the last comes.
+const BETWEEN: &str = " → ";
+
 /// A version without its patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
@@ -30,6 +33,19 @@ impl Version {
     }
 }
 
+/// The versions of several replicas as one text: one, or during a rollout `1.2.3 → 1.3.0`.
+pub fn join(versions: impl IntoIterator<Item = String>) -> Option<String> {
+    let mut versions: Vec<_> = versions.into_iter().collect();
+    versions.sort_by_cached_key(|version| (Version::read(version), version.clone()));
+    versions.dedup();
+    (!versions.is_empty()).then(|| versions.join(BETWEEN))
+}
+
+/// The earliest of what was joined.
+pub fn earliest(joined: &str) -> Option<Version> {
+    joined.split(BETWEEN).filter_map(Version::read).min()
+}
+
 impl std::fmt::Display for Version {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)
@@ -51,6 +67,16 @@ mod tests {
         for other in ["latest", "1", "1.2", "1.2.x", "", "sha256"] {
             assert_eq!(Version::read(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_rollout_goes_from_the_earliest_version_to_the_latest() {
+        let join = |versions: &[&str]| join(versions.iter().copied().map(ToOwned::to_owned));
+        assert_eq!(join(&["1.10.0", "1.9.3", "1.10.0"]).as_deref(), Some("1.9.3 → 1.10.0"));
+        assert_eq!(join(&["1.9.3", "1.9.3"]).as_deref(), Some("1.9.3"));
+        assert_eq!(join(&[]), None);
+        assert_eq!(earliest("1.9.3 → 1.10.0"), Some(version("1.9.3")));
+        assert_eq!(earliest("latest"), None);
     }
 
     #[test]

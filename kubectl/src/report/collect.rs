@@ -27,6 +27,7 @@ use spike_crds::{
 use super::{bundle::Bundle, redact};
 use crate::{
     place::Place,
+    pods::is_of,
     refusal,
     status::{look::Look, screen},
     statusz,
@@ -68,7 +69,7 @@ impl Collector<'_> {
         self.status(&mut bundle).await;
         self.objects(&mut bundle).await;
         self.events(&mut bundle).await;
-        let ours = format!("{}={}", label::CLUSTER, self.place.names.cluster);
+        let ours = self.place.names.query_all();
         let pods = self.pods(&mut bundle, self.place.api(), &ours, "").await;
         self.told(&mut bundle, &pods).await;
         let operators = Api::namespaced(self.place.client.clone(), self.operator_namespace);
@@ -116,11 +117,7 @@ impl Collector<'_> {
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
-        let query = ListParams::default().labels(&format!(
-            "{}={}",
-            label::CLUSTER,
-            self.place.names.cluster
-        ));
+        let query = ListParams::default().labels(&self.place.names.query_all());
         let listed = dynamic::<K>(self.place).list(&query).await;
         let name = format!("objects/{}", K::plural(&()));
         keep(bundle, &name, listed.map(|list| list.items));
@@ -201,8 +198,7 @@ impl Collector<'_> {
     }
 
     async fn told(&self, bundle: &mut Bundle, pods: &[Pod]) {
-        let nexus = Part::Nexus.to_string();
-        let pods = pods.iter().filter(|pod| pod.labels().get(label::COMPONENT) == Some(&nexus));
+        let pods = pods.iter().filter(|pod| is_of(pod, Part::Nexus));
         let asked =
             pods.map(async |pod| (pod.name_any(), statusz::ask(self.place, &pod.name_any()).await));
         for (pod, said) in join_all(asked).await {

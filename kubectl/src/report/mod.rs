@@ -16,9 +16,10 @@ use collect::Collector;
 /// Collect what a bug report needs, in one file, without secrets.
 ///
 /// In it: the cluster's resource and what is made of it, pods, events, logs, what each Nexus says of
-/// itself, the operator's pods and logs, versions. Never in it: Secrets, values of environment variables that nobody knows to be harmless, annotations of others, paths and principals of
-/// audit lines; and what looks like a password, a token, a key or a recovery shard is replaced wherever
-/// it stands. Look at it before you send it.
+/// itself, the operator's pods and logs, versions. Never in it: Secrets, values of environment
+/// variables that nobody knows to be harmless, annotations of others, paths and principals of audit
+/// lines; and what looks like a password, a token, a key or a recovery shard is replaced wherever it
+/// stands. Look at it before you send it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -1,5 +1,7 @@
 //! How a cluster is, in one word. Pure.
 
+use std::process::ExitCode;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde::Serialize;
 use spike_crds::{SpikeCluster, remedies::remedy};
@@ -24,6 +26,17 @@ impl Health {
         let ready = status.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True");
         let known = if seen && ready { Self::Healthy } else { Self::Degraded };
         status.conditions.iter().map(of_condition).fold(known, Self::max)
+    }
+}
+
+/// Beyond those of [`spike_cli::Exit`].
+impl From<Health> for ExitCode {
+    fn from(health: Health) -> Self {
+        match health {
+            Health::Healthy => Self::SUCCESS,
+            Health::Degraded => Self::from(7),
+            Health::NeedsSomeone => Self::from(8),
+        }
     }
 }
 

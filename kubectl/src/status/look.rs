@@ -8,13 +8,13 @@ use serde::Serialize;
 use spike_core::wire::v2::status::{Keeper, Status};
 use spike_crds::{
     SpikeCluster, SpikeClusterStatus,
-    names::{Names, Part, label},
+    names::{Names, Part},
 };
 
 use super::health::Health;
 use crate::{
     place::Place,
-    pods::{Standing, container, standing, trouble},
+    pods::{Standing, container, is_of, standing, trouble},
     refusal, statusz,
 };
 
@@ -60,8 +60,7 @@ impl Look {
     /// Looks.
     pub(crate) async fn at(place: &Place) -> Self {
         let mut unseen = Vec::new();
-        let query =
-            ListParams::default().labels(&format!("{}={}", label::CLUSTER, place.names.cluster));
+        let query = ListParams::default().labels(&place.names.query_all());
         let pods = match place.api::<Pod>().list(&query).await {
             Ok(pods) => pods.items,
             Err(why) => {
@@ -107,10 +106,6 @@ impl Look {
             unseen,
         }
     }
-}
-
-fn is_of(pod: &Pod, part: Part) -> bool {
-    pod.labels().get(label::COMPONENT).is_some_and(|component| *component == part.to_string())
 }
 
 fn part(pods: &[Pod], part: Part) -> impl Iterator<Item = &Pod> {

@@ -13,7 +13,6 @@ use spike_cli::{
 };
 
 use crate::place::Place;
-use health::Health;
 use look::Look;
 
 /// Show whether a cluster is well, and what helps if it isn't: shards, keys, rollout, store, conditions.
@@ -58,11 +57,7 @@ impl Args {
             Output::Json => serde_json::to_string_pretty(&look).map_err(unprintable)?,
             Output::Yaml => serde_yaml::to_string(&look).map_err(unprintable)?,
         })?;
-        Ok(match look.health {
-            Health::Healthy => ExitCode::SUCCESS,
-            Health::Degraded => ExitCode::from(7),
-            Health::NeedsSomeone => ExitCode::from(8),
-        })
+        Ok(look.health.into())
     }
 }
 

@@ -4,13 +4,13 @@
 //! bind the roles that let the authority do so, and has neither itself.
 
 use serde_json::json;
-use spike_crds::cluster::PodOverrides;
+use spike_crds::{cluster::PodOverrides, names::port};
 
 use super::{
     Kind, Object, Site, disruption,
     object::merge,
     pod::{self, Program},
-    services::{AUTHORITY_PORT, ports},
+    services::ports,
     volumes::{Mounted, var},
 };
 use crate::{
@@ -63,14 +63,14 @@ fn service(cluster: &Cluster) -> Object {
     let body = json!({"spec": {
         "type": "ClusterIP",
         "selector": cluster.names.selector(Part::Authority),
-        "ports": ports(AUTHORITY_PORT),
+        "ports": ports(port::AUTHORITY),
     }});
     Object::new(cluster, Kind::Service, cluster.names.part(Part::Authority), "authority", body)
 }
 
 /// Whoever has a token may ask; it goes out to the Kubernetes API, whose address is nobody's to know.
 fn policy(cluster: &Cluster) -> Object {
-    let ports = [AUTHORITY_PORT, PROBES].map(|port| json!({"port": port, "protocol": "TCP"}));
+    let ports = [port::AUTHORITY, PROBES].map(|port| json!({"port": port, "protocol": "TCP"}));
     let body = json!({"spec": {
         "podSelector": {"matchLabels": cluster.names.selector(Part::Authority)},
         "policyTypes": ["Ingress"],
@@ -108,7 +108,7 @@ fn deployment(cluster: &Cluster, site: &Site) -> Object {
                 "whenUnsatisfiable": "ScheduleAnyway",
                 "labelSelector": {"matchLabels": cluster.names.selector(Part::Authority)},
             }],
-            "container": pod::server(AUTHORITY_PORT, PROBES),
+            "container": pod::server(port::AUTHORITY, PROBES),
         }),
     );
     // It is the operator's own program, of the operator's own version.

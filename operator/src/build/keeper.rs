@@ -4,13 +4,12 @@
 //! restarts no Keeper. Pods are replaced only when the operator evicts them.
 
 use serde_json::{Value, json};
-use spike_crds::cluster::WhenUnsatisfiable;
+use spike_crds::{cluster::WhenUnsatisfiable, names::port};
 
 use super::{
     Kind, Object,
     object::said,
     pod::{self, Program},
-    services::{KEEPER_PORT, KEEPER_PROBES},
     volumes::var,
 };
 use crate::{
@@ -68,7 +67,7 @@ pub fn template(cluster: &Cluster) -> Value {
             "whenUnsatisfiable": spread,
             "labelSelector": {"matchLabels": cluster.names.selector(Part::Keeper)},
         }],
-        "container": pod::server(KEEPER_PORT, KEEPER_PROBES),
+        "container": pod::server(port::KEEPER, port::KEEPER_PROBES),
     }));
     program.template(cluster, more)
 }

@@ -4,12 +4,9 @@
 //! alone. Identities decide all the same: a policy only keeps strangers from trying.
 
 use serde_json::{Value, json};
-use spike_crds::cluster::NetworkPolicy;
+use spike_crds::{cluster::NetworkPolicy, names::port};
 
-use super::{
-    Kind, Object, Site,
-    services::{AUTHORITY_PORT, KEEPER_PORT, KEEPER_PROBES, NEXUS_PORT, NEXUS_PROBES},
-};
+use super::{Kind, Object, Site};
 use crate::{
     cluster::{Cluster, Identity, Store},
     names::Part,
@@ -35,9 +32,9 @@ fn nexus(cluster: &Cluster, policy: &NetworkPolicy, site: &Site) -> Object {
     let mut from = vec![anyone_here, operator];
     from.extend(policy.extra_ingress.iter().map(|peer| json!(peer)));
     let ingress = json!([
-        {"from": from, "ports": tcp(&[NEXUS_PORT])},
+        {"from": from, "ports": tcp(&[port::NEXUS])},
         // Probes of the kubelet come from the node; metrics from wherever Prometheus is.
-        {"ports": tcp(&[NEXUS_PROBES])},
+        {"ports": tcp(&[port::NEXUS_PROBES])},
     ]);
     one(cluster, Part::Nexus, &ingress, &egress(cluster, policy))
 }
@@ -45,8 +42,8 @@ fn nexus(cluster: &Cluster, policy: &NetworkPolicy, site: &Site) -> Object {
 fn keeper(cluster: &Cluster) -> Object {
     let from = [Part::Nexus, Part::Bootstrap].map(|part| pods(cluster, part));
     let ingress = json!([
-        {"from": from, "ports": tcp(&[KEEPER_PORT])},
-        {"ports": tcp(&[KEEPER_PROBES])},
+        {"from": from, "ports": tcp(&[port::KEEPER])},
+        {"ports": tcp(&[port::KEEPER_PROBES])},
     ]);
     let mut rules = vec![dns()];
     rules.extend(authority(cluster));
@@ -62,7 +59,7 @@ fn egress(cluster: &Cluster, policy: &NetworkPolicy) -> Vec<Value> {
     let mut rules = vec![dns()];
     rules.extend(authority(cluster));
     if cluster.keepers() > 0 {
-        rules.push(json!({"to": [pods(cluster, Part::Keeper)], "ports": tcp(&[KEEPER_PORT])}));
+        rules.push(json!({"to": [pods(cluster, Part::Keeper)], "ports": tcp(&[port::KEEPER])}));
     }
     if let Store::Postgres(postgres) = &cluster.store {
         // Where it is may change with a failover; its port doesn't.
@@ -77,7 +74,7 @@ fn egress(cluster: &Cluster, policy: &NetworkPolicy) -> Vec<Value> {
 
 fn authority(cluster: &Cluster) -> Option<Value> {
     (cluster.identity == Identity::Builtin)
-        .then(|| json!({"to": [pods(cluster, Part::Authority)], "ports": tcp(&[AUTHORITY_PORT])}))
+        .then(|| json!({"to": [pods(cluster, Part::Authority)], "ports": tcp(&[port::AUTHORITY])}))
 }
 
 fn dns() -> Value {

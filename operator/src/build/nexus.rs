@@ -4,14 +4,13 @@
 //! is gone before the new one starts.
 
 use serde_json::{Value, json};
-use spike_crds::cluster::Resources;
+use spike_crds::{cluster::Resources, names::port};
 
 use super::{
     Kind, Object,
     config::CLUSTER_ID,
     object::{merge, said},
     pod::{self, Program},
-    services::{NEXUS_PORT, NEXUS_PROBES},
     volumes::{self, Mounted, var},
 };
 use crate::{
@@ -49,7 +48,7 @@ pub fn template(cluster: &Cluster, peers: u8) -> Value {
         overrides: &cluster.nexus.overrides,
         grace: GRACE,
     };
-    let mut container = pod::server(NEXUS_PORT, NEXUS_PROBES);
+    let mut container = pod::server(port::NEXUS, port::NEXUS_PROBES);
     merge(&mut container, json!({"lifecycle": {"preStop": {"sleep": {"seconds": FAREWELL}}}}));
     let more = json!({
         "topologySpreadConstraints": [{

@@ -6,28 +6,13 @@ use spike_crds::{cluster::ServiceType, names::port};
 use super::{Kind, Object};
 use crate::{cluster::Cluster, names::Part};
 
-/// Where Nexus serves its API.
-pub(super) const NEXUS_PORT: u16 = port::NEXUS;
-
-/// Where a Keeper serves Nexus.
-pub(super) const KEEPER_PORT: u16 = port::KEEPER;
-
-/// Where Nexus has its probes.
-pub(super) const NEXUS_PROBES: u16 = port::NEXUS_PROBES;
-
-/// Where a Keeper has its probes.
-pub(super) const KEEPER_PROBES: u16 = port::KEEPER_PROBES;
-
-/// Where the authority listens.
-pub(super) const AUTHORITY_PORT: u16 = port::AUTHORITY;
-
 pub(super) fn all(cluster: &Cluster) -> Vec<Object> {
     let names = &cluster.names;
     let mut services =
-        vec![client(cluster), headless(cluster, Part::Nexus, names.admin_service(), NEXUS_PORT)];
+        vec![client(cluster), headless(cluster, Part::Nexus, names.admin_service(), port::NEXUS)];
     if cluster.keepers() > 0 {
         let name = names.part(Part::Keeper);
-        services.push(headless(cluster, Part::Keeper, name, KEEPER_PORT));
+        services.push(headless(cluster, Part::Keeper, name, port::KEEPER));
     }
     services
 }
@@ -44,7 +29,7 @@ fn client(cluster: &Cluster) -> Object {
     let body = json!({"spec": {
         "type": kind,
         "selector": names.selector(Part::Nexus),
-        "ports": ports(NEXUS_PORT),
+        "ports": ports(port::NEXUS),
     }});
     let annotations = service.annotations.clone();
     Object::new(cluster, Kind::Service, names.part(Part::Nexus), "nexus", body)

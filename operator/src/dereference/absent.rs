@@ -1,6 +1,6 @@
 //! What should be there and isn't: kinds that nobody installed, and what pods can't mount.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
@@ -18,7 +18,7 @@ use crate::{
 const OTHERS: [Kind; 3] = [Kind::ClusterSpiffeId, Kind::PodMonitor, Kind::PrometheusRule];
 
 /// How long a container may be made before somebody asks why: seconds are usual.
-const SLOW: std::time::Duration = std::time::Duration::from_secs(10);
+const SLOW: Duration = Duration::from_secs(10);
 
 /// Kinds of objects that aren't there because their kind isn't.
 pub(super) async fn kinds(
