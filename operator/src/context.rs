@@ -16,6 +16,7 @@ use crate::{
     looks::Looks,
     metrics::Metrics,
     names::Names,
+    queue::Queue,
     turns::Turns,
     validate::Defaults,
     voices::Voices,
@@ -39,6 +40,8 @@ pub(crate) struct Context {
     pub(crate) failures: Mutex<HashMap<Names, u32>>,
     /// Whose Keepers are being replaced.
     pub(crate) turns: Turns,
+    /// Who is worked on next.
+    pub(crate) queue: Queue,
     /// What each cluster looked like last.
     pub(crate) looks: Arc<Looks>,
 }
@@ -66,6 +69,7 @@ impl Context {
     pub(crate) fn forget(&self, names: &Names) {
         self.voices.forget(names);
         self.turns.release(names);
+        self.queue.forget(names);
         self.looks.forget(names);
         self.succeeded(names);
     }

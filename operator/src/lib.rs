@@ -20,6 +20,7 @@ mod metrics;
 pub mod names;
 pub mod observe;
 pub mod plan;
+mod queue;
 mod reconcile;
 pub mod run;
 pub mod status;
@@ -27,6 +28,7 @@ mod turns;
 pub mod validate;
 pub mod version;
 mod voices;
+mod watches;
 
 pub use args::Args;
 pub use config::Config;

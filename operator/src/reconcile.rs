@@ -51,6 +51,8 @@ pub(crate) async fn reconcile(
     guarded: Arc<DeserializeGuard<SpikeCluster>>,
     ctx: Arc<Context>,
 ) -> Result<Action, Error> {
+    let turn = ctx.queue.turn(&names(guarded.meta()), is_asked(&guarded)).await;
+    let Some(_turn) = turn else { return Ok(Action::await_change()) };
     let since = Instant::now();
     let work = async {
         if let Ok(spec) = &guarded.0
@@ -87,6 +89,12 @@ async fn remembered(spec: &SpikeCluster, ctx: &Context) -> Result<Option<Action>
     report(spec, decided.status(spec, &cluster, now), ctx).await?;
     ctx.succeeded(&names);
     Ok(Some(Action::requeue(next(&decided))))
+}
+
+/// People want something that its status doesn't speak of yet.
+fn is_asked(DeserializeGuard(read): &DeserializeGuard<SpikeCluster>) -> bool {
+    let told = |cluster: &SpikeCluster| cluster.status.as_ref()?.observed_generation;
+    read.as_ref().is_ok_and(|cluster| cluster.metadata.generation != told(cluster))
 }
 
 /// A look at all of it begins with the object as it is, not as a watch told it: that may be late, and
@@ -189,6 +197,7 @@ async fn act(
     ctx: &Context,
 ) -> Result<(), Error> {
     tracing::debug!(?step, "planned");
+    ctx.queue.after(&cluster.names, acts(step).is_some());
     let applied = Target { spec, cluster, live, ctx }.apply(step).await;
     if let Some(name) = acts(step) {
         ctx.looks.changed(cluster.names.clone());

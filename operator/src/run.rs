@@ -4,32 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use futures::StreamExt;
-use k8s_openapi::{
-    api::{
-        apps::v1::{Deployment, StatefulSet},
-        batch::v1::Job,
-        core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service, ServiceAccount},
-        networking::v1::NetworkPolicy,
-        policy::v1::PodDisruptionBudget,
-        rbac::v1::{ClusterRoleBinding, RoleBinding},
-    },
-    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
-};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
-    Api, Client, Config as Access, Resource, ResourceExt,
-    core::{DeserializeGuard, PartialObjectMeta},
+    Api, Client, Config as Access,
     runtime::{
-        Controller,
         controller::Config as Pace,
         events::{Recorder, Reporter},
-        reflector::{ObjectRef, Store},
-        watcher,
     },
 };
 use prometheus_client::registry::Registry;
-use serde::de::DeserializeOwned;
 use spike_core::{Role, wire::v2::health::Health};
-use spike_crds::SpikeCluster;
 use spike_identity::{Identity, Wanted};
 use spike_runtime::{
     metrics::Metrics as Finished,
@@ -38,22 +22,24 @@ use spike_runtime::{
     serve::bind,
 };
 use tokio::time::sleep;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 
 use crate::{
     config::{self, Config},
     context::Context,
     lease::{Election, Reign},
     metrics::Metrics,
-    names::{MANAGER, Names, label},
+    names::MANAGER,
+    queue::Queue,
     reconcile::{failed, reconcile},
     turns::Turns,
     validate::Defaults,
     voices::Voices,
+    watches,
 };
-
-/// Clusters that are worked on at once: each waits for answers most of its time.
-const AT_ONCE: u16 = 32;
 
 /// Changes of one cluster within this time are looked at once.
 const DEBOUNCE: Duration = Duration::from_millis(200);
@@ -66,8 +52,6 @@ const DRAIN: Duration = Duration::from_secs(20);
 
 /// The CRD that must be there.
 const CRD: &str = "spikeclusters.spike.ist";
-
-type Guarded = DeserializeGuard<SpikeCluster>;
 
 /// Runs the operator until SIGTERM or SIGINT, or until it no longer leads.
 pub async fn run(config: Config) -> anyhow::Result<()> {
@@ -86,7 +70,8 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     // Nobody waits for minutes inside a reconcile: see the client of who leads.
     access.default_retry = false;
-    let client = Client::try_from(access)?;
+    // Who leads is asked by a way of its own: no look at a cluster is ever ahead of it.
+    let (client, leases) = (Client::try_from(access.clone())?, Client::try_from(access)?);
     let tracker = TaskTracker::new();
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
@@ -96,7 +81,7 @@ pub async fn serve(
     let _done = done.clone().drop_guard();
     tracker.spawn(probes.serve(listener, stop.clone(), done.clone()));
 
-    let led = stop.clone().run_until_cancelled_owned(until_leading(&config, &client)).await;
+    let led = stop.clone().run_until_cancelled_owned(until_leading(&config, &client, leases)).await;
     let ended = match led {
         Some(election) => {
             metrics.leads.set(1);
@@ -112,7 +97,7 @@ pub async fn serve(
 }
 
 /// Waits for the CRD, then for the lease.
-async fn until_leading(config: &Config, client: &Client) -> Election {
+async fn until_leading(config: &Config, client: &Client, leases: Client) -> Election {
     let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
     loop {
         match crds.get_opt(CRD).await {
@@ -122,7 +107,7 @@ async fn until_leading(config: &Config, client: &Client) -> Election {
         }
         sleep(CRD_PAUSE).await;
     }
-    let mut election = Election::new(client.clone(), &config.site.namespace, &config.replica);
+    let mut election = Election::new(leases, &config.site.namespace, &config.replica);
     election.lead().await;
     election
 }
@@ -142,15 +127,17 @@ async fn lead(
     let _ours = ours.clone().drop_guard();
     let idle = CancellationToken::new();
     let reign = election.reign();
-    let kept = async { election.keep(idle.clone()).await.map_err(anyhow::Error::from) };
+    // A task of its own: whatever else there is to do, it is woken up in time.
+    let kept = AbortOnDropHandle::new(tracker.spawn(election.keep(idle.clone())));
+    let kept = async { kept.await?.map_err(anyhow::Error::from) };
     let acted = async {
-        let context = context(config, client, reign, metrics, &ours, tracker).await;
+        let context = context(config, client.clone(), reign, metrics, &ours, tracker).await;
         let overdue = async {
             stop.cancelled().await;
             sleep(DRAIN).await;
         };
         tokio::select! {
-            () = control(context, stop.clone()) => {}
+            () = control(&client, context, stop.clone()) => {}
             () = overdue => tracing::warn!("what is being reconciled is left as it is"),
         }
         idle.cancel();
@@ -188,6 +175,7 @@ async fn context(
         metrics,
         failures: std::sync::Mutex::default(),
         turns: Turns::default(),
+        queue: Queue::default(),
         looks: Arc::default(),
     })
 }
@@ -210,25 +198,17 @@ async fn spire(
     }
 }
 
-/// Everything that makes a cluster be looked at.
-async fn control(context: Arc<Context>, stop: CancellationToken) {
-    let clusters: Api<Guarded> = Api::all(context.client.clone());
-    let controller = Controller::new(clusters, watcher::Config::default())
-        .with_config(Pace::default().concurrency(AT_ONCE).debounce(DEBOUNCE))
-        .graceful_shutdown_on(stop.cancelled_owned());
-    let controller = watch::<StatefulSet>(controller, &context);
-    let controller = watch::<Deployment>(controller, &context);
-    let controller = watch::<Job>(controller, &context);
-    let controller = watch::<Pod>(controller, &context);
-    let controller = watch::<Service>(controller, &context);
-    let controller = watch::<ServiceAccount>(controller, &context);
-    let controller = watch::<ConfigMap>(controller, &context);
-    let controller = watch::<NetworkPolicy>(controller, &context);
-    let controller = watch::<PodDisruptionBudget>(controller, &context);
-    let controller = watch::<PersistentVolumeClaim>(controller, &context);
-    let controller = watch::<RoleBinding>(controller, &context);
-    let controller = watch::<ClusterRoleBinding>(controller, &context);
-    controller
+/// Reconciles whatever changed, until `stop`; then what was begun comes to its end, and nothing else.
+async fn control(client: &Client, context: Arc<Context>, stop: CancellationToken) {
+    let ends = Arc::clone(&context);
+    let stopped = async move {
+        stop.cancelled().await;
+        ends.queue.close();
+    };
+    watches::controller(client, &context.looks)
+        // How many are worked on at once, and who is first, is the queue's to say.
+        .with_config(Pace::default().debounce(DEBOUNCE))
+        .graceful_shutdown_on(stopped)
         .run(reconcile, failed, context)
         .for_each(async |done| {
             if let Err(why) = done {
@@ -236,50 +216,6 @@ async fn control(context: Arc<Context>, stop: CancellationToken) {
             }
         })
         .await;
-}
-
-/// Objects of ours lead to their cluster by their labels: they have no owner.
-fn watch<K>(controller: Controller<Guarded>, context: &Context) -> Controller<Guarded>
-where
-    K: Resource<DynamicType = ()>
-        + Clone
-        + DeserializeOwned
-        + std::fmt::Debug
-        + Send
-        + Sync
-        + 'static,
-{
-    let ours = format!("{}={MANAGER}", label::MANAGED_BY);
-    let api: Api<PartialObjectMeta<K>> = Api::all(context.client.clone());
-    let (looks, known) = (Arc::clone(&context.looks), controller.store());
-    controller.watches(api, watcher::Config::default().labels(&ours), move |object| {
-        let owners = owners(&object, &known);
-        for names in &owners {
-            looks.changed(names.clone());
-        }
-        owners.into_iter().map(|names| reference(&names))
-    })
-}
-
-fn reference(names: &Names) -> ObjectRef<Guarded> {
-    ObjectRef::new(&names.cluster).within(&names.namespace)
-}
-
-/// The one that the labels name. If somebody changed them, any cluster of the namespace may be meant.
-fn owners<K: Resource<DynamicType = ()>>(
-    object: &PartialObjectMeta<K>,
-    known: &Store<Guarded>,
-) -> Vec<Names> {
-    let of = |key| object.labels().get(key).cloned().unwrap_or_default();
-    let named = Names { namespace: of(label::NAMESPACE), cluster: of(label::CLUSTER) };
-    if known.get(&reference(&named)).is_some() {
-        return vec![named];
-    }
-    let here = |cluster: &Arc<Guarded>| {
-        let (namespace, cluster) = (cluster.namespace()?, cluster.name_any());
-        (object.namespace()? == namespace).then_some(Names { namespace, cluster })
-    };
-    known.state().iter().filter_map(here).collect()
 }
 
 /// Ready while it runs: who waits for the lease is as ready to lead as can be.
