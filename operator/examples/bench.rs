@@ -16,7 +16,6 @@ mod world;
 use std::time::Duration;
 
 use audit::Requests;
-use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use world::World;
 
@@ -90,7 +89,7 @@ async fn main() -> anyhow::Result<()> {
     );
 
     world.until_settled(SETTLED).await?;
-    let (before, begun) = (world.operator().usage().await?, Timestamp::now());
+    let (before, begun) = (world.operator().usage().await?, world.mark()?);
     sleep(STEADY).await;
     let after = world.operator().usage().await?;
     let steady = Requests::of(&world.requests_since(begun)?);
@@ -114,22 +113,52 @@ async fn main() -> anyhow::Result<()> {
     }
 
     world.stop().await?;
-    let begun = Timestamp::now();
+    let begun = world.mark()?;
     world.lead().await?;
     let since = Instant::now();
-    let looked = world.until_reconciled(clusters).await?;
-    let took = since.elapsed().as_secs_f64();
+    world.until_looked(begun, clusters).await?;
+    let (took, all) = (since.elapsed().as_secs_f64(), world.operator().usage().await?);
+    let (looked, used) = (all.reconciles, all.cpu.as_secs_f64());
     let first = world::first_look(&world.requests_since(begun)?)?;
     say(
         &format!("from leadership to the first reconcile, {clusters} clusters"),
         &milliseconds(first),
     );
     let asked = Requests::of(&world.requests_since(begun)?).reads;
-    let text = format!("{} per second, {} reads per second", per(looked, took), per(asked, took));
-    say("reconciles that read everything, as fast as the API server answers", &text);
+    let text = format!(
+        "{took:.1} s: {} reconciles and {} reads per second; {asked} reads in all, {:.1} ms of CPU each \
+         reconcile",
+        per(looked, took),
+        per(asked, took),
+        used * 1e3 / f64::from(u32::try_from(looked)?),
+    );
+    say("from leadership until all were looked at, reading everything", &text);
+    let gap = audit::longest_reign(&world.requests_since(begun)?);
+    say("longest time between two renewals of the Lease meanwhile", &milliseconds(gap));
     say("RSS after that", &mebibytes(world.operator().memory()?));
 
     let touched = world.touch_all(clusters).await?;
     say("reconciles that nothing has to be read for", &touched);
+    crowded(&mut world, clusters).await?;
     world.end().await
+}
+
+/// One more cluster is applied when all the others have just begun to be looked at anew.
+async fn crowded(world: &mut World, clusters: usize) -> anyhow::Result<()> {
+    world.stop().await?;
+    let begun = world.mark()?;
+    world.lead().await?;
+    let since = Instant::now();
+    world.apply(clusters).await?;
+    world.until_made(clusters).await?;
+    let made = milliseconds(since.elapsed());
+    let looked = world.operator().usage().await?.reconciles;
+    world.until_looked(begun, clusters).await?;
+    let all = milliseconds(since.elapsed());
+    let figure = "from apply to every object, just after a change of leader";
+    say(
+        figure,
+        &format!("{made}; {looked} reconciles by then, all clusters looked at after {all}"),
+    );
+    Ok(())
 }

@@ -88,7 +88,9 @@ impl Api {
         kubeconfig::write(&kubeconfig, &control.url(), &authority, User::ADMIN)?;
         let config = config(&kubeconfig).await?;
         until_ready(&config, &mut processes.iter_mut().collect::<Vec<_>>()).await?;
-        processes.push(start("kube-controller-manager", &control.controller_manager(&[])?)?);
+        // Its own pace, of twenty requests a second, would be what thousands of objects wait for.
+        let pace = [("kube-api-qps", "500".into()), ("kube-api-burst", "1000".into())];
+        processes.push(start("kube-controller-manager", &control.controller_manager(&pace)?)?);
         until_controlled(&config, &mut processes.iter_mut().collect::<Vec<_>>()).await?;
         let url = control.url();
         Ok(Self { kubeconfig, config, authority, url, processes, folder })

@@ -2,8 +2,9 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader},
+    io::{Read, Seek, SeekFrom},
     path::Path,
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -51,12 +52,18 @@ impl Line {
     }
 }
 
-/// Every request so far.
-pub(crate) fn read(file: &Path) -> anyhow::Result<Vec<Line>> {
-    let lines = BufReader::new(File::open(file).context("open the audit")?).lines();
-    // The last line may be half written.
-    let lines: Result<Vec<_>, _> = lines.collect();
-    Ok(lines?.iter().filter_map(|line| serde_json::from_str(line).ok()).collect())
+/// What comes after a place in the file, and how far that is: its last line may be half written.
+pub(crate) fn read(file: &Path, from: u64) -> anyhow::Result<(Vec<Line>, u64)> {
+    let mut file = File::open(file).context("open the audit")?;
+    file.seek(SeekFrom::Start(from))?;
+    let (mut bytes, mut whole) = (Vec::new(), 0);
+    file.read_to_end(&mut bytes)?;
+    let mut lines = Vec::new();
+    for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
+        whole += line.len();
+        lines.push(serde_json::from_slice(line)?);
+    }
+    Ok((lines, from + u64::try_from(whole)?))
 }
 
 /// What was asked, but for the Lease.
@@ -74,4 +81,15 @@ impl Requests {
             writes: writes.map(|line| format!("{} {}", line.verb, line.request_uri)).collect(),
         }
     }
+}
+
+/// The longest time between two writes of the Lease.
+pub(crate) fn longest_reign(lines: &[Line]) -> Duration {
+    let renewed = lines.iter().filter(|line| line.is_lease() && line.is_write());
+    let times: Vec<_> = renewed.map(|line| line.request_received_timestamp).collect();
+    let gaps = times.windows(2).filter_map(|pair| match pair {
+        [one, next] => Duration::try_from(one.duration_until(*next)).ok(),
+        _ => None,
+    });
+    gaps.max().unwrap_or_default()
 }

@@ -1,10 +1,9 @@
 //! An API server with our kind, clusters, and the operator.
 
-use std::{fs, path::Path, time::Duration};
+use std::{collections::HashSet, fs, path::Path, time::Duration};
 
 use anyhow::{Context, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
-use jiff::Timestamp;
 use k8s_openapi::{
     api::{apps::v1::Deployment, core::v1::Namespace},
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
@@ -46,6 +45,10 @@ pub(crate) struct World {
     client: Client,
     operator: Option<Operator>,
 }
+
+/// A moment, as a place in the audit.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark(u64);
 
 fn namespace(n: usize) -> String {
     format!("bench-{}", n / PER_NAMESPACE)
@@ -154,24 +157,46 @@ impl World {
         Ok(())
     }
 
+    /// Now, as a place in the audit.
+    pub(crate) fn mark(&self) -> anyhow::Result<Mark> {
+        Ok(Mark(fs::metadata(self.server.audit())?.len()))
+    }
+
     /// Every request of the operator since then.
-    pub(crate) fn requests_since(&self, begun: Timestamp) -> anyhow::Result<Vec<Line>> {
-        let mut lines = audit::read(&self.server.audit())?;
-        lines.retain(|line| line.request_received_timestamp >= begun);
+    pub(crate) fn requests_since(&self, Mark(begun): Mark) -> anyhow::Result<Vec<Line>> {
+        Ok(audit::read(&self.server.audit(), begun)?.0)
+    }
+
+    /// What came since then, and from where more comes.
+    fn more(&self, mark: &mut Mark) -> anyhow::Result<Vec<Line>> {
+        let (lines, end) = audit::read(&self.server.audit(), mark.0)?;
+        mark.0 = end;
         Ok(lines)
     }
 
     /// Waits until the operator has written nothing for so long.
     pub(crate) async fn until_settled(&self, quiet: Duration) -> anyhow::Result<()> {
         let end = Instant::now() + PATIENCE;
-        let (mut writes, mut since) = (0, Instant::now());
+        let (mut mark, mut since) = (self.mark()?, Instant::now());
         while since.elapsed() < quiet {
             ensure!(Instant::now() < end, "it writes for ever");
             sleep(Duration::from_secs(5)).await;
-            let now = Requests::of(&self.requests_since(Timestamp::MIN)?).writes.len();
-            if now != writes {
-                (writes, since) = (now, Instant::now());
+            if !Requests::of(&self.more(&mut mark)?).writes.is_empty() {
+                since = Instant::now();
             }
+        }
+        Ok(())
+    }
+
+    /// Waits until every cluster was looked at since then.
+    pub(crate) async fn until_looked(&self, mut mark: Mark, clusters: usize) -> anyhow::Result<()> {
+        let mut seen = HashSet::new();
+        let end = Instant::now() + PATIENCE;
+        while seen.len() < clusters {
+            ensure!(Instant::now() < end, "{} of {clusters} were looked at", seen.len());
+            sleep(Duration::from_millis(100)).await;
+            let looks = self.more(&mut mark)?.into_iter().filter(Line::begins_a_look);
+            seen.extend(looks.map(|line| line.request_uri));
         }
         Ok(())
     }
@@ -190,7 +215,7 @@ impl World {
     /// Labels every cluster, which changes nothing for the operator but makes it look; how fast it was.
     pub(crate) async fn touch_all(&self, clusters: usize) -> anyhow::Result<String> {
         self.until_settled(Duration::from_secs(20)).await?;
-        let begun = Timestamp::now();
+        let begun = self.mark()?;
         let before = self.operator().usage().await?;
         let since = Instant::now();
         let touches = stream::iter(0..clusters).map(|n| async move {
