@@ -233,7 +233,7 @@ async fn cut_now_and_then(world: &World, golden: &Snapshot) {
 
 /// Nobody is asked more often for being away; a leader outlives a short outage and ends in a long one.
 async fn outage(world: &World, golden: &Snapshot) {
-    /// Eleven watches, a lease and a cluster, each with pauses that grow from a second.
+    /// Thirteen watches, a lease and a cluster, each with pauses that grow from a second.
     const BOUND: usize = 100;
     let namespace = world.namespace("team-outage").await;
     let proxy = world.proxy(&namespace).await;

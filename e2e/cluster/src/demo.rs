@@ -1,6 +1,9 @@
 //! A `SpikeCluster` of a test: its manifest, and what becomes of it.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use anyhow::{Context, ensure};
 use futures::TryStreamExt;
@@ -16,10 +19,14 @@ use tokio::time::{Instant, sleep};
 use crate::{
     IMAGE, Namespace,
     process::{LOOK, PATIENCE},
+    wait::until,
 };
 
 /// Every test's cluster is called so, in a namespace of its own.
 pub const NAME: &str = "demo";
+
+/// What [`Demo::until_looked_at`] edits.
+pub const EDITED: &str = "ConfigMap/spike-demo-config";
 
 /// Its trust domain.
 pub const DOMAIN: &str = "example.org";
@@ -171,6 +178,31 @@ impl<'a> Demo<'a> {
     /// Every object that the cluster is made of, and its version: what changes if anybody writes.
     pub async fn versions(&self) -> anyhow::Result<BTreeMap<String, String>> {
         self.children("{.metadata.resourceVersion}").await
+    }
+
+    /// Those whose version isn't what it was then.
+    pub async fn written_since(
+        &self,
+        then: &BTreeMap<String, String>,
+    ) -> anyhow::Result<Vec<String>> {
+        let now = self.versions().await?;
+        let all = now.keys().chain(then.keys()).collect::<BTreeSet<_>>();
+        Ok(all.into_iter().filter(|name| now.get(*name) != then.get(*name)).cloned().collect())
+    }
+
+    /// Does an edit of [`EDITED`] and waits until it is put right: whatever was to be done about what
+    /// happened before is done by then, or never.
+    pub async fn until_looked_at(&self) -> anyhow::Result<()> {
+        let map = EDITED.to_lowercase();
+        let data = ["get", &map, "-o=jsonpath={.data}"];
+        let right = self.namespace.kubectl(&data).await?;
+        let edit = r#"{"data":{"SPIKE_INSTANCE":"somebody/else"}}"#;
+        self.namespace.kubectl(&["patch", &map, "-p", edit]).await?;
+        until("an edit is put right", async || {
+            self.namespace.kubectl(&data).await.is_ok_and(|now| now == right)
+        })
+        .await;
+        Ok(())
     }
 
     /// Every object that the cluster is made of, and this field of it, as `jsonpath` names it.

@@ -42,7 +42,7 @@ mod wait;
 pub use api::Api;
 pub use args::{Args, IMAGE, MUTE, PREVIOUS};
 pub use cluster::Cluster;
-pub use demo::{DOMAIN, Demo, Manifest, NAME, condition, install};
+pub use demo::{DOMAIN, Demo, EDITED, Manifest, NAME, condition, install};
 pub use image::program;
 pub use load::{Load, Report, generate};
 pub use namespace::Namespace;

@@ -1,6 +1,6 @@
 //! What a hand changes of what the operator wrote is put right once; what others add is theirs.
 
-use spike_testbed_kubernetes::{Demo, Load, Manifest, Namespace, Postgres, until};
+use spike_testbed_kubernetes::{Demo, EDITED, Load, Manifest, Namespace, Postgres, until};
 
 /// Pods that bear keys are made from these: nobody but the operator changes them.
 const REFUSED: [(&str, &str); 2] = [
@@ -82,16 +82,10 @@ async fn hand_edits_are_put_right_once_and_what_others_add_stays() {
     }
     // A fight would go on while one more edit is seen and put right.
     let before = demo.versions().await.expect("listed");
-    let cluster = demo.get().await.expect("got");
-    let [.., last] = EDITS;
-    healed(&namespace, last).await;
-    demo.until_settled().await;
-    let mut after = demo.versions().await.expect("listed");
-    let edited = "ConfigMap/spike-demo-config".to_owned();
-    assert_ne!(after.get(&edited), before.get(&edited), "it was put right");
-    after.extend(before.get(&edited).map(|version| (edited, version.clone())));
-    assert_eq!(after, before, "nothing else was written");
-    assert_eq!(demo.get().await.expect("got").status, cluster.status, "the status is quiet");
+    let status = demo.get().await.expect("got").status;
+    demo.until_looked_at().await.expect("edited");
+    assert_eq!(demo.written_since(&before).await.expect("listed"), [EDITED]);
+    demo.until("the status is quiet", |cluster| cluster.status == status).await;
     namespace.delete().await.expect("deleted");
 }
 

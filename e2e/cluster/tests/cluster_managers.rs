@@ -1,10 +1,6 @@
 //! Whoever applies the same manifest, by whatever name, changes nothing: no pod, no object, no status.
 
-use spike_testbed_kubernetes::{Demo, Manifest, Namespace, Postgres};
-use tokio::time::{Duration, sleep};
-
-/// What changes is looked at within a second; a fight would go on all the time.
-const AFTER_A_LOOK: Duration = Duration::from_secs(10);
+use spike_testbed_kubernetes::{Demo, EDITED, Manifest, Namespace, Postgres};
 
 #[tokio::test]
 #[ignore = "needs a cluster: make e2e starts one"]
@@ -25,11 +21,11 @@ async fn who_applies_the_same_again_changes_nothing() {
     // As Argo CD tracks what it applied.
     let label = ["label", "spikecluster/demo", "app.kubernetes.io/instance=secrets"];
     namespace.kubectl(&label).await.expect("labelled");
-    sleep(AFTER_A_LOOK).await;
+    demo.until_looked_at().await.expect("edited");
 
-    assert_eq!(demo.versions().await.expect("listed"), before, "no object was written");
+    assert_eq!(demo.written_since(&before).await.expect("listed"), [EDITED], "nothing else");
     let now = demo.get().await.expect("got");
     assert_eq!(now.metadata.generation, cluster.metadata.generation);
-    assert_eq!(now.status, cluster.status, "the status is quiet");
+    demo.until("the status is quiet", |now| now.status == cluster.status).await;
     namespace.delete().await.expect("deleted");
 }

@@ -6,7 +6,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    io,
+    fmt, io,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -32,7 +32,7 @@ use tower::BoxError;
 use super::HOME;
 
 /// What is listed and watched in all namespaces.
-const PLURALS: [&str; 10] = [
+const PLURALS: [&str; 12] = [
     "/spikeclusters",
     "/pods",
     "/jobs",
@@ -43,6 +43,8 @@ const PLURALS: [&str; 10] = [
     "/statefulsets",
     "/networkpolicies",
     "/poddisruptionbudgets",
+    "/persistentvolumeclaims",
+    "/rolebindings",
 ];
 
 type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
@@ -84,10 +86,21 @@ impl Asked {
         format!("{path}?{}", self.query)
     }
 
+    /// It is the first of those by which an operator reads all that a cluster is made of.
+    pub(crate) fn begins_a_look(&self) -> bool {
+        self.method == Method::GET && self.path.ends_with("/statefulsets/spike-demo-keeper")
+    }
+
     /// It changes an object of a cluster: leases and events are the operator's own affairs.
     pub(crate) fn is_write(&self) -> bool {
         let own = ["/leases", "/events", "/token"];
         self.method != Method::GET && !own.iter().any(|path| self.path.contains(path))
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
     }
 }
 
@@ -215,7 +228,7 @@ impl Proxy {
     /// Those that would change a cluster's object.
     pub(crate) fn writes(&self) -> Vec<String> {
         let writes = self.requests().into_iter().filter(|(asked, _)| asked.is_write());
-        writes.map(|(asked, code)| format!("{} {} {code}", asked.method, asked.path)).collect()
+        writes.map(|(asked, code)| format!("{asked} {code}")).collect()
     }
 }
 
