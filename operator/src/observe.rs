@@ -229,6 +229,7 @@ fn stateful_set(cluster: &Cluster, live: &Live, set: &Value) -> Keepers {
         bad: memory.bad.as_deref().map(Digest::read),
         drifted: !agrees(set, &should.manifest),
     }
+        scaled: !owns_replicas(set),
 }
 
 /// The template that was applied last, as the `StatefulSet` remembers it.

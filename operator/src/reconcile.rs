@@ -193,9 +193,10 @@ async fn one(spec: &SpikeCluster, ctx: &Context) -> Result<Action, Error> {
 async fn act(
     spec: &SpikeCluster,
     cluster: &Cluster,
-    Decided { live, step, .. }: &Decided,
+    decided: &Decided,
     ctx: &Context,
 ) -> Result<(), Error> {
+    let Decided { live, step, .. } = decided;
     tracing::debug!(?step, "planned");
     ctx.queue.after(&cluster.names, acts(step).is_some());
     let applied = Target { spec, cluster, live, ctx }.apply(step).await;
@@ -204,7 +205,7 @@ async fn act(
         ctx.metrics.stepped(name);
         tracing::info!(step = name, ok = applied.is_ok(), "{step:?}");
         if applied.is_ok() {
-            tell(spec, name, step, ctx).await;
+            tell(spec, name, decided, ctx).await;
         }
     }
     applied
@@ -308,16 +309,22 @@ fn acts(step: &Step) -> Option<&'static str> {
 }
 
 /// Tells people. An event that can't be written is no reason to stop.
-async fn tell(spec: &SpikeCluster, name: &str, step: &Step, ctx: &Context) {
+async fn tell(spec: &SpikeCluster, name: &str, decided: &Decided, ctx: &Context) {
+    let Decided { observed, step, .. } = decided;
     let warns = matches!(step, Step::RollBackKeepers | Step::ForgetKeeper { .. });
-    let event = Event {
-        type_: if warns { EventType::Warning } else { EventType::Normal },
-        reason: name.to_owned(),
-        note: Some(status::sentence(step)),
+    let told = |type_, reason: &str, note| Event {
+        type_,
+        reason: reason.to_owned(),
+        note: Some(note),
         action: name.to_owned(),
         secondary: None,
     };
-    publish(ctx, &event, &spec.object_ref(&())).await;
+    let type_ = if warns { EventType::Warning } else { EventType::Normal };
+    publish(ctx, &told(type_, name, status::sentence(step)), &spec.object_ref(&())).await;
+    if let Some(note) = status::scaled_by_hand(observed, step) {
+        let event = told(EventType::Warning, status::KEEPERS_SCALED, note);
+        publish(ctx, &event, &spec.object_ref(&())).await;
+    }
 }
 
 async fn publish(ctx: &Context, event: &Event, about: &ObjectReference) {

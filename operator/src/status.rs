@@ -32,6 +32,7 @@ use crate::{
 };
 
 pub use words::sentence;
+pub(crate) use words::{KEEPERS_SCALED, scaled_by_hand};
 
 /// The reason of an object that isn't a `SpikeCluster` to this operator.
 pub(crate) const UNREADABLE: &str = "Unreadable";

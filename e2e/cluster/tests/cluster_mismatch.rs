@@ -47,7 +47,7 @@ async fn scaled_by_hand(namespace: &Namespace, demo: &Demo<'_>, replicas: u8) {
     let told = told.filter(|shamir| shamir.status == "False").collect::<Vec<_>>();
     let wanted = format!("{replicas} Keepers are wanted by the StatefulSet, 3 by the shares");
     assert!(told.iter().any(|shamir| shamir.message == wanted), "{told:?}");
-    let events = ["get", "events", "-o=jsonpath={range .items[*]}{.reason}: {.message}\n{end}"];
-    let events = namespace.kubectl(&events).await.expect("listed");
-    assert!(events.contains("ApplyKeepers: "), "{events}");
+    let each = "-o=jsonpath={range .items[*]}{.type} {.reason}: {.message}\n{end}";
+    let events = namespace.kubectl(&["get", "events", each]).await.expect("listed");
+    assert!(events.contains("Warning KeepersScaled: somebody "), "{events}");
 }

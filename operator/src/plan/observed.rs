@@ -115,6 +115,8 @@ pub struct Keepers {
     pub bad: Option<Digest>,
     /// Somebody changed what is ours.
     pub drifted: bool,
+    /// Its number of replicas is somebody else's.
+    pub scaled: bool,
 }
 
 /// A Keeper's pod.

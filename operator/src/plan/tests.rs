@@ -68,6 +68,7 @@ pub(crate) fn healthy() -> Observed {
             template: digest("keeper 1"),
             good: Some(digest("keeper 1")),
             bad: None,
+            scaled: false,
             drifted: false,
         }),
         keeper_pods: (0..3).map(keeper).collect(),

@@ -194,7 +194,7 @@ fn shamir(seen: &Seen<'_>) -> Said {
     if let Some(replicas) = replicas.filter(|replicas| *replicas != needed) {
         let text =
             format!("{replicas} Keepers are wanted by the StatefulSet, {needed} by the shares");
-        return said(kind, Some(false), "KeepersScaled", text);
+        return said(kind, Some(false), words::KEEPERS_SCALED, text);
     }
     match &seen.observed.ring {
         RingLook::Open(ring) => {

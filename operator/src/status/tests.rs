@@ -1,3 +1,5 @@
+use std::iter;
+
 use serde_json::json;
 use spike_crds::manifest;
 
@@ -5,8 +7,9 @@ use super::*;
 use crate::{
     build,
     observe::observe,
-    plan::{Stall, plan},
+    plan::{Hold, Stall, healthy, plan},
     validate::{Defaults, validate},
+    version::Version,
 };
 
 const TEXT: &str = "
@@ -74,24 +77,47 @@ fn a_condition_has_a_new_date_only_when_its_status_changes() {
     assert_eq!(later.observed_generation, Some(4));
 }
 
+/// Every stall, one after the other: a new one doesn't compile until it is among them.
+fn after(stall: Option<&Stall>) -> Option<Stall> {
+    let version = |text| Version::read(text).expect("a version");
+    Some(match stall {
+        None => Stall::ForeignObject("Service x".to_owned()),
+        Some(Stall::ForeignObject(_)) => Stall::ForeignStore,
+        Some(Stall::ForeignStore) => Stall::AuthorityExists("x".to_owned()),
+        Some(Stall::AuthorityExists(_)) => Stall::KeyRingMissing,
+        Some(Stall::KeyRingMissing) => Stall::RecoveryRequired,
+        Some(Stall::RecoveryRequired) => Stall::MigrationFailed,
+        Some(Stall::MigrationFailed) => Stall::ContractionFailed,
+        Some(Stall::ContractionFailed) => {
+            Stall::VersionSkipped { running: version("1.2.0"), wanted: version("1.4.0") }
+        }
+        Some(Stall::VersionSkipped { .. }) => Stall::BootstrapFailed(3),
+        Some(Stall::BootstrapFailed(_)) => return None,
+    })
+}
+
 #[test]
 fn whatever_stalls_a_cluster_people_are_told_what_helps() {
     let spec = manifest::read(TEXT).expect("a manifest");
-    for stall in [
-        Stall::ForeignObject("Service x".to_owned()),
-        Stall::ForeignStore,
-        Stall::AuthorityExists("x".to_owned()),
-        Stall::KeyRingMissing,
-        Stall::RecoveryRequired,
-        Stall::MigrationFailed,
-        Stall::BootstrapFailed(3),
-        Stall::ContractionFailed,
-    ] {
+    for stall in iter::successors(after(None), |stall| after(Some(stall))) {
         let status = report(&spec, Some(&Step::Stall(stall)), at(0));
         let Condition { type_, status, reason, .. } = find(&status, "Stalled").expect("it is");
         let remedy = spike_crds::remedies::remedy(type_, status, reason);
         assert!(remedy.is_some_and(|remedy| remedy.urgent), "{reason}");
     }
+}
+
+#[test]
+fn whoever_scales_keepers_by_hand_is_told() {
+    let mut seen = healthy();
+    let set = seen.keepers.as_mut().expect("there");
+    (set.replicas, set.scaled) = (5, true);
+    let step = |replicas| Step::ApplyKeepers { replicas, template: Hold::Present };
+    let note = scaled_by_hand(&seen, &step(3)).expect("told");
+    assert!(note.contains("than the 3 that the shares need"), "{note}");
+    assert_eq!(scaled_by_hand(&seen, &step(5)), None, "another field of theirs");
+    seen.keepers.as_mut().expect("there").scaled = false;
+    assert_eq!(scaled_by_hand(&seen, &step(3)), None, "for a re-share the number is ours");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Reasons for machines, and sentences for people: what is wrong and what helps.
 
-use crate::plan::{Stall, Step, Wait};
+use crate::plan::{Observed, Stall, Step, Wait};
 
 pub(super) fn reason_of_wait(wait: &Wait) -> &'static str {
     match wait {
@@ -120,6 +120,22 @@ pub(super) fn proposal(wished: &[String], present: Option<&[String]>) -> Option<
         "the spec names other custodians than the key ring: as role recover, run `spike operator \
          recover --new-set{how}`"
     ))
+}
+
+/// The reason of a number of Keepers that isn't what the shares need.
+pub(crate) const KEEPERS_SCALED: &str = "KeepersScaled";
+
+/// What is told to whoever gave the `StatefulSet` another number of Keepers, when that is put right.
+pub(crate) fn scaled_by_hand(seen: &Observed, step: &Step) -> Option<String> {
+    let Step::ApplyKeepers { replicas, .. } = step else { return None };
+    let set = seen.keepers.as_ref()?;
+    // Without their number: of an event that is repeated the first words are kept.
+    (set.scaled && set.replicas != *replicas).then(|| {
+        format!(
+            "somebody gave the StatefulSet another number of Keepers than the {replicas} that the shares \
+             need: put back; to have another number, change spec.shamir"
+        )
+    })
 }
 
 /// What a step does, for an event.

@@ -272,6 +272,7 @@ impl World {
             drifted: false,
         });
         set.replicas = replicas;
+            scaled: false,
         if template == Hold::Wished {
             set.template = wished;
         }
