@@ -10,14 +10,15 @@ use std::fs;
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
-        apps::v1::Deployment,
-        core::v1::{ConfigMap, Pod, Secret, ServiceAccount},
-        rbac::v1::RoleBinding,
+        apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
+        batch::v1::{CronJob, Job},
+        core::v1::{ConfigMap, Pod, ReplicationController, Secret, ServiceAccount},
+        rbac::v1::{Role, RoleBinding},
     },
 };
 use kube::{
     Api, Client, Error, Resource,
-    api::{ListParams, PostParams},
+    api::{ListParams, Patch, PatchParams, PostParams},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, from_value, json};
@@ -60,14 +61,35 @@ fn pod_spec(account: &str) -> Value {
     json!({ "serviceAccountName": account, "containers": [{ "name": "sh", "image": "sh" }] })
 }
 
-fn deployment(account: &str) -> Value {
+/// A Deployment, or what else is written like one.
+fn workload(account: &str) -> Value {
     let labels = json!({ "app": "borrower" });
     json!({
         "metadata": { "name": "borrower" },
         "spec": {
+            "serviceName": "borrower",
             "selector": { "matchLabels": labels },
             "template": { "metadata": { "labels": labels }, "spec": pod_spec(account) },
         },
+    })
+}
+
+fn replication(account: &str) -> Value {
+    let mut workload = workload(account);
+    workload["spec"]["selector"] = json!({ "app": "borrower" });
+    workload
+}
+
+fn job(account: &str) -> Value {
+    let mut pod = pod_spec(account);
+    pod["restartPolicy"] = json!("Never");
+    json!({ "metadata": { "name": "borrower" }, "spec": { "template": { "spec": pod } } })
+}
+
+fn cron_job(account: &str) -> Value {
+    json!({
+        "metadata": { "name": "borrower" },
+        "spec": { "schedule": "* * * * *", "jobTemplate": { "spec": job(account)["spec"] } },
     })
 }
 
@@ -108,9 +130,9 @@ async fn token(client: &Client, namespace: &str, account: &str) -> Result<(), St
     answer.map(drop).map_err(forbidden)
 }
 
-/// What is said to someone who would run a program in a pod.
-async fn exec(client: &Client, namespace: &str, pod: &str) -> String {
-    let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/exec?command=id&stdout=true");
+/// What is said to someone who would run a program in a pod, or listen to the one that runs.
+async fn enter(client: &Client, namespace: &str, pod: &str, way: &str) -> String {
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/{way}?command=id&stdout=true");
     let request = http::Request::post(path).body(Vec::new()).expect("a request");
     forbidden(client.request_text(request).await.expect_err("nothing runs here"))
 }
@@ -252,7 +274,7 @@ async fn an_editor_borrows_no_account_that_leads_to_a_key() {
         let told = "it is a key-bearing identity and can not be borrowed";
         let refused = create::<Pod>(&editor, namespace, pod(&account)).await.expect_err(role);
         assert!(refused.contains(told), "{refused}");
-        let refused = create::<Deployment>(&editor, namespace, deployment(&account)).await;
+        let refused = create::<Deployment>(&editor, namespace, workload(&account)).await;
         assert!(refused.expect_err(role).contains(told));
         let refused = token(&editor, namespace, &account).await.expect_err(role);
         assert!(refused.contains(told), "{refused}");
@@ -262,19 +284,120 @@ async fn an_editor_borrows_no_account_that_leads_to_a_key() {
         let told = format!("needs the right to create spikeclusters/{role} in this namespace");
         assert!(refused.contains(&told), "{refused}");
     }
-    let refused = exec(&editor, namespace, "spike-a-keeper-0").await;
-    assert!(refused.contains("needs the right to create spikeclusters/exec"), "{refused}");
+    for way in ["exec", "attach"] {
+        let refused = enter(&editor, namespace, "spike-a-keeper-0", way).await;
+        assert!(refused.contains("needs the right to create spikeclusters/exec"), "{refused}");
+    }
 
     // What isn't ours is left alone, and so is who may.
     create::<Pod>(&editor, namespace, pod("default")).await.expect("an editor's own pod");
     token(&editor, namespace, "default").await.expect("an editor's own token");
-    assert!(exec(&editor, namespace, "web-0").await.starts_with("not forbidden"));
+    for way in ["exec", "attach"] {
+        assert!(enter(&editor, namespace, "web-0", way).await.starts_with("not forbidden"));
+    }
     let superuser = user(&server, "alice", "spike-superuser").await;
     token(&superuser, namespace, "spike-a-superuser").await.expect("alice may");
     token(&superuser, namespace, "spike-a-restore").await.expect_err("but isn't a custodian");
     let custodian = user(&server, "bob", "spike-custodian").await;
     token(&custodian, namespace, "spike-a-restore").await.expect("bob is");
-    let wanted = deployment("spike-a-nexus");
+    let wanted = workload("spike-a-nexus");
     create::<Deployment>(&operator(&server), namespace, wanted).await.expect("the operator's own");
+    server.stop().await;
+}
+
+/// What is said to someone who would change an object.
+async fn change<K>(client: &Client, namespace: &str, name: &str, patch: Value) -> Result<(), String>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug,
+{
+    let patch = Patch::Strategic(patch);
+    let objects = Api::<K>::namespaced(client.clone(), namespace);
+    objects.patch(name, &PatchParams::default(), &patch).await.map(drop).map_err(forbidden)
+}
+
+/// A container in a pod that runs already, as `kubectl debug` adds one.
+async fn debug(client: &Client, namespace: &str, pod: &str) -> Result<(), String> {
+    let pods = Api::<Pod>::namespaced(client.clone(), namespace);
+    let added = json!({ "spec": { "ephemeralContainers": [{ "name": "look", "image": "sh" }] } });
+    let (params, patch) = (PatchParams::default(), Patch::Strategic(added));
+    let answer = pods.patch_ephemeral_containers(pod, &params, &patch).await;
+    answer.map(drop).map_err(forbidden)
+}
+
+#[tokio::test]
+#[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
+async fn an_editor_borrows_no_pod_and_no_account_by_whatever_makes_pods() {
+    let server = Server::start("borrowers").await;
+    server.install_everything();
+    let namespace = &server.namespace;
+    for account in ["spike-a-keeper", "web"] {
+        server.kubectl(&["-n", namespace, "create", "serviceaccount", account]);
+    }
+    let editor = user(&server, "editor", "edit").await;
+    let refused = async || create::<Pod>(&editor, namespace, pod("spike-a-keeper")).await.is_err();
+    until("the policies are heard", refused).await;
+    // More than `edit` gives: what a debugger of the namespace has besides.
+    let debugger = json!({
+        "metadata": { "name": "debugger" },
+        "rules": [{
+            "apiGroups": [""], "resources": ["pods/ephemeralcontainers"], "verbs": ["patch"],
+        }],
+    });
+    let roles = Api::<Role>::namespaced(server.client.clone(), namespace);
+    let debugger = from_value(debugger).expect("a Role");
+    roles.create(&PostParams::default(), &debugger).await.expect("made");
+    let bind = ["create", "rolebinding", "debugger", "--role=debugger", "--user=editor"];
+    server.kubectl(&[&["-n", namespace], &bind[..]].concat());
+    // As Kubernetes's own controllers make them.
+    let machinery = server.client_as("system:kube-controller-manager", &["system:masters"]);
+    let pods = Api::<Pod>::namespaced(machinery, namespace);
+    for (name, account) in [("spike-a-keeper-0", "spike-a-keeper"), ("web-0", "web")] {
+        let mut pod = pod(account);
+        pod["metadata"]["name"] = json!(name);
+        pods.create(&PostParams::default(), &from_value(pod).expect("a Pod")).await.expect(name);
+    }
+
+    let told = "it is a key-bearing identity and can not be borrowed";
+    for account in ["spike-a-keeper", "web"] {
+        let answers = [
+            create::<StatefulSet>(&editor, namespace, workload(account)).await.map(drop),
+            create::<DaemonSet>(&editor, namespace, workload(account)).await.map(drop),
+            create::<ReplicaSet>(&editor, namespace, workload(account)).await.map(drop),
+            create::<ReplicationController>(&editor, namespace, replication(account))
+                .await
+                .map(drop),
+            create::<Job>(&editor, namespace, job(account)).await.map(drop),
+            create::<CronJob>(&editor, namespace, cron_job(account)).await.map(drop),
+        ];
+        for answer in answers {
+            match account {
+                "web" => answer.expect("an editor's own"),
+                _ => assert!(answer.expect_err("borrowed").contains(told)),
+            }
+        }
+    }
+
+    // Neither does what is there become a borrower.
+    let deployments = Api::<Deployment>::namespaced(editor.clone(), namespace);
+    let own = from_value(workload("web")).expect("a Deployment");
+    deployments.create(&PostParams::default(), &own).await.expect("an editor's own");
+    let borrow = json!({ "spec": { "template": { "spec": {
+        "serviceAccountName": "spike-a-keeper", "serviceAccount": "spike-a-keeper",
+    }}}});
+    let refused = change::<Deployment>(&editor, namespace, "borrower", borrow).await;
+    assert!(refused.as_ref().is_err_and(|why| why.contains(told)), "{refused:?}");
+    let image = json!({ "spec": { "containers": [{ "name": "sh", "image": "other" }] } });
+    let label = json!({ "metadata": { "labels": { "app": "borrower" } } });
+    for patch in [image, label] {
+        let refused = change::<Pod>(&editor, namespace, "spike-a-keeper-0", patch.clone()).await;
+        assert!(refused.as_ref().is_err_and(|why| why.contains(told)), "{refused:?}");
+        change::<Pod>(&editor, namespace, "web-0", patch).await.expect("an editor's own");
+    }
+    until("a debugger may", async || debug(&editor, namespace, "web-0").await.is_ok()).await;
+    let refused = debug(&editor, namespace, "spike-a-keeper-0").await;
+    assert!(refused.as_ref().is_err_and(|why| why.contains(told)), "{refused:?}");
     server.stop().await;
 }
