@@ -57,6 +57,7 @@ impl Target<'_> {
             Step::RecordGood => self.record_good().await,
             Step::ForgetKeeper { pod, uid } => self.forget(pod, uid).await,
             Step::EvictKeeper { pod, uid } => self.evict(pod, uid).await,
+            Step::ReplaceAuthority { pod, uid } => self.dismiss(pod, uid).await,
             Step::Migrate => self.create(build::schema_job(self.cluster, Half::Expand)).await,
             Step::Contract => self.create(build::schema_job(self.cluster, Half::Contract)).await,
             Step::Escrow => self.escrow().await,
@@ -236,6 +237,14 @@ impl Target<'_> {
     async fn forget(&self, pod: &str, uid: &str) -> Result<(), Error> {
         let params = just(Some(uid)).grace_period(0);
         gone(self.pods().delete(pod, &params).await.map(drop), &format!("forget pod {pod}"))
+    }
+
+    /// A pod that can do nothing any more: there is nothing that a disruption budget would protect.
+    async fn dismiss(&self, pod: &str, uid: &str) -> Result<(), Error> {
+        gone(
+            self.pods().delete(pod, &just(Some(uid))).await.map(drop),
+            &format!("delete pod {pod}"),
+        )
     }
 
     /// The disruption budget arbitrates: if somebody else is ahead, it is tried again later.

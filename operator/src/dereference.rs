@@ -66,6 +66,7 @@ pub(crate) async fn dereference(
         lost_nodes: lost_nodes(ctx, &keepers).await?,
         jobs,
         workers,
+        authority: of(Part::Authority),
         last_quorum: last_quorum(spec),
         generation: generation(spec),
         stateful_set: set,

@@ -45,6 +45,8 @@ pub struct Live {
     pub nexus: Vec<PodLook>,
     /// The pods of Jobs that run.
     pub workers: Vec<PodLook>,
+    /// The authority's pods.
+    pub authority: Vec<PodLook>,
     /// Nodes that are gone or not ready, of pods that should have gone.
     pub lost_nodes: BTreeSet<String>,
     /// What each Nexus says, by its pod's name.
@@ -116,7 +118,7 @@ pub fn observe(cluster: &Cluster, live: &Live, now: Timestamp) -> Observed {
         end: live.ending.as_ref().map(|ending| end(cluster, ending)),
         obstacle: obstacle(cluster, live)
             .or_else(|| live.foreign.clone().map(Stall::ForeignObject)),
-        base: Base { differs: differs(live) },
+        base: Base { differs: differs(live), orphans: pods::orphans(cluster, live) },
         identity: live.identity.clone().map_or(IdentityLook::Ready, IdentityLook::Waits),
         keepers,
         keeper_pods: pods::keepers(live, cluster.hydration_timeout, now),
@@ -227,9 +229,9 @@ fn stateful_set(cluster: &Cluster, live: &Live, set: &Value) -> Keepers {
         template: build::digest(&template),
         good: memory.good.as_ref().map(build::digest),
         bad: memory.bad.as_deref().map(Digest::read),
+        scaled: !owns_replicas(set),
         drifted: !agrees(set, &should.manifest),
     }
-        scaled: !owns_replicas(set),
 }
 
 /// The template that was applied last, as the `StatefulSet` remembers it.

@@ -87,11 +87,12 @@ impl Wish {
 type Question = fn(&Wish, &Observed) -> Option<Step>;
 
 /// Every question, in the order in which the first answer decides.
-const QUESTIONS: [Question; 21] = [
+const QUESTIONS: [Question; 22] = [
     end::deleting,
     end::paused,
     end::obstacle,
     base::wiring,
+    base::orphans,
     base::identity,
     keepers::stateful_set,
     keepers::lost,

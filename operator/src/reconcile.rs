@@ -297,6 +297,7 @@ fn acts(step: &Step) -> Option<&'static str> {
         Step::ApplyKeepers { template: Hold::Wished, .. } => "ApplyKeeperTemplate",
         Step::ForgetKeeper { .. } => "ForgetKeeper",
         Step::EvictKeeper { .. } => "EvictKeeper",
+        Step::ReplaceAuthority { .. } => "ReplaceAuthority",
         Step::RollBackKeepers => "RollBackKeepers",
         Step::RecordGood => "RecordGood",
         Step::Migrate => "Migrate",

@@ -251,8 +251,22 @@ async fn issues(world: &World, namespace: &str) {
     let other = other.expect_err("for somebody else").to_string();
     assert!(other.contains("401"), "{other}");
     let secret = world.api::<Secret>(namespace).get("spike-authority-ca").await.expect("there");
-    assert!(secret.data.is_some_and(|data| data.contains_key("roots.json")));
+    assert!(secret.data.as_ref().is_some_and(|data| data.contains_key("roots.json")));
+    lost(world, namespace, &secret).await;
     authority.running.stop().await;
+}
+
+/// Deleted alone, the Secret is made again by who may not look for it, and has its roots back from whoever
+/// still signs with them: nobody needs another SVID.
+async fn lost(world: &World, namespace: &str, before: &Secret) {
+    let secrets = world.api::<Secret>(namespace);
+    let only = DeleteParams::default();
+    secrets.delete("spike-authority-ca", &only).await.expect("a hand may");
+    eventually("the Secret is another one with the same roots", async || {
+        let now = secrets.get_opt("spike-authority-ca").await.expect("asked");
+        now.is_some_and(|now| now.uid() != before.uid() && now.data == before.data)
+    })
+    .await;
 }
 
 /// What only the operator can refuse is said in the status, and nothing is made.

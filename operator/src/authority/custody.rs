@@ -15,7 +15,7 @@ use kube::{
 use serde_json::json;
 
 use super::Roots;
-use crate::names::AUTHORITY_SECRET;
+use crate::names::{AUTHORITY_SECRET, annotation};
 
 /// The Secret's key.
 const ROOTS: &str = "roots.json";
@@ -41,6 +41,9 @@ pub enum KeptError {
     /// Another replica was faster: read again.
     #[error("another replica changed the roots")]
     Raced,
+    /// The Secret is gone. The operator was asked for another one.
+    #[error("Secret {AUTHORITY_SECRET} is gone: the operator makes it again")]
+    Gone,
     /// The Secret holds something else.
     #[error("Secret {AUTHORITY_SECRET} holds no roots: delete it, and new ones are made")]
     Unreadable(#[source] serde_json::Error),
@@ -69,10 +72,21 @@ impl Custody {
 
     /// What is kept.
     pub async fn read(&self) -> Result<Kept, KeptError> {
-        let secret = self.secrets.get(AUTHORITY_SECRET).await?;
+        let Some(secret) = self.secrets.get_opt(AUTHORITY_SECRET).await? else {
+            self.ask_for_a_secret().await?;
+            return Err(KeptError::Gone);
+        };
         let text = secret.data.as_ref().and_then(|data| data.get(ROOTS));
         let roots = text.map_or(Ok(Roots::default()), |text| serde_json::from_slice(&text.0));
         Ok(Kept { roots: roots.map_err(KeptError::Unreadable)?, secret })
+    }
+
+    /// The operator may make the Secret, and look for none: it does so with whatever it puts right. So
+    /// something is made wrong that is the operator's own, and nobody else's to read.
+    async fn ask_for_a_secret(&self) -> Result<(), KeptError> {
+        let ask = json!({"metadata": {"annotations": {annotation::APPLIED: "the Secret is gone"}}});
+        self.maps.patch(&self.bundle, &PatchParams::default(), &Patch::Merge(ask)).await?;
+        Ok(())
     }
 
     /// Replaces what was read, unless somebody else did.

@@ -155,6 +155,11 @@ impl Keep {
     /// One look and at most one change; true if it changed something.
     async fn step(&self) -> Result<bool, KeptError> {
         let kept = self.custody.read().await?;
+        let held = self.tell.borrow().clone();
+        if kept.roots.roots.is_empty() && !held.roots.is_empty() {
+            tracing::warn!("the roots were lost where they are kept, and are put back");
+            return self.custody.write(&kept, &held).await.map(|()| true);
+        }
         let published = kept.roots.roots.is_empty() || self.custody.publish(&kept.roots).await?;
         // Nobody gets an SVID of a root that can't be looked up.
         if published && !kept.roots.roots.is_empty() {

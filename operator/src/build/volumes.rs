@@ -18,8 +18,10 @@ const SOCKETS: &str = "/run/spire/agent-sockets";
 /// Where the store's credentials are.
 const STORE: &str = "/var/run/spike/store";
 
-/// How long a token is good for: the least that the kubelet renews in time.
-const TOKEN_LIFE: u32 = 3600;
+/// How long a token is good for. The kubelet brings another one at four fifths of it, which is sooner than
+/// the second half of an SVID's hour is over: a pod whose account was deleted and made again has a token of
+/// the new one while its SVID still counts.
+const TOKEN_LIFE: u32 = 1800;
 
 /// A volume, its mount and the variables that name what is in it.
 pub(super) struct Mounted {

@@ -3,13 +3,19 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 use spike_core::wire::v2::{
     health::State,
     status::{Keeper, Status},
 };
 
-use super::{Live, PodLook};
-use crate::plan::{KeeperPod, NexusPod};
+use super::{Live, PodLook, text};
+use crate::{
+    build::{Kind, Object},
+    cluster::Cluster,
+    names::Part,
+    plan::{KeeperPod, NexusPod},
+};
 
 /// How long a pod may be about to go beyond its grace before its node is suspected.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -42,6 +48,22 @@ fn keeper(live: &Live, pod: &PodLook, patience: Duration, now: Timestamp) -> Opt
         hydrated: pod.ready && pod.due.is_none() && seen.is_some_and(|k| k.current),
         age: pod.created.map_or(Duration::ZERO, |created| age(created, now)),
     })
+}
+
+/// The authority's pods that run under an account that somebody deleted since.
+pub(super) fn orphans(cluster: &Cluster, live: &Live) -> Vec<(String, String)> {
+    let account = cluster.names.part(Part::Authority);
+    let of_account =
+        |object: &Object| object.kind == Kind::ServiceAccount && object.name == account;
+    let account = live.base.iter().find(|(object, _)| of_account(object));
+    let Some(made) = account.and_then(|(_, live)| made(live.as_ref()?)) else { return Vec::new() };
+    let older = |pod: &&PodLook| pod.due.is_none() && pod.created.is_some_and(|at| at < made);
+    let orphans = live.authority.iter().filter(older);
+    orphans.map(|pod| (pod.name.clone(), pod.uid.clone())).collect()
+}
+
+fn made(object: &Value) -> Option<Timestamp> {
+    text(object, &["metadata", "creationTimestamp"])?.parse().ok()
 }
 
 /// How long its own probe has not been answered as it is by who holds a shard.

@@ -222,3 +222,30 @@ fn site() -> build::Site {
         image: "spike:1".to_owned(),
     }
 }
+
+#[test]
+fn an_authority_is_an_orphan_whose_account_was_made_after_it() {
+    let orphans = |account: &str, pod_made: &str| {
+        let account = json!({"metadata": {"creationTimestamp": account}});
+        let base = build::base(&cluster(), &Known::default(), &site()).into_iter();
+        let base = base.map(|object| {
+            let its = object.name == "spike-demo-authority" && object.kind == Kind::ServiceAccount;
+            let live = its.then(|| account.clone());
+            (object, live)
+        });
+        let authority = pod(json!({"metadata": {
+            "name": "spike-demo-authority-x", "creationTimestamp": pod_made,
+        }}));
+        let live = Live {
+            base: base.collect(),
+            authority: vec![PodLook::from(&authority)],
+            ..Live::default()
+        };
+        observe(&cluster(), &live, now()).base.orphans
+    };
+    let (early, late) = ("2030-01-01T00:00:00Z", "2030-01-01T00:00:01Z");
+    assert_eq!(orphans(early, late), vec![], "as it should be");
+    assert_eq!(orphans(early, early), vec![], "both of one moment");
+    let found = vec![("spike-demo-authority-x".to_owned(), "u".to_owned())];
+    assert_eq!(orphans(late, early), found);
+}

@@ -91,6 +91,8 @@ pub enum Stage {
 pub struct Base {
     /// Names of those that are missing or not as they should be.
     pub differs: Vec<String>,
+    /// The authority's pods that are older than the account they run under, with their uids.
+    pub orphans: Vec<(String, String)>,
 }
 
 /// Whether SVIDs can be issued.
@@ -113,10 +115,10 @@ pub struct Keepers {
     pub good: Option<Digest>,
     /// A template with which a Keeper wasn't.
     pub bad: Option<Digest>,
-    /// Somebody changed what is ours.
-    pub drifted: bool,
     /// Its number of replicas is somebody else's.
     pub scaled: bool,
+    /// Somebody changed what is ours.
+    pub drifted: bool,
 }
 
 /// A Keeper's pod.

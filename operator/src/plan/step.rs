@@ -22,6 +22,13 @@ pub enum Step {
     Release,
     /// Apply what neither holds a key nor serves.
     ApplyBase,
+    /// Delete a pod of the authority that proves nobody's identity any more.
+    ReplaceAuthority {
+        /// The pod.
+        pod: String,
+        /// Which of that name.
+        uid: String,
+    },
     /// Apply the Keepers' `StatefulSet`.
     ApplyKeepers {
         /// How many Keepers.

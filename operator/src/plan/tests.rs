@@ -106,7 +106,7 @@ pub(crate) fn healthy() -> Observed {
 /// Nothing was applied yet.
 fn nothing() -> Observed {
     Observed {
-        base: Base { differs: vec!["everything".to_owned()] },
+        base: Base { differs: vec!["everything".to_owned()], orphans: vec![] },
         identity: IdentityLook::Waits("no bundle".to_owned()),
         keepers: None,
         keeper_pods: Vec::new(),

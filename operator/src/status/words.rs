@@ -154,6 +154,9 @@ pub fn sentence(step: &Step) -> String {
         }
         Step::ForgetKeeper { pod, .. } => format!("forgot {pod}, whose node is gone"),
         Step::EvictKeeper { pod, .. } => format!("evicted {pod}, to be made anew"),
+        Step::ReplaceAuthority { pod, .. } => {
+            format!("deleted {pod}: its token is of a ServiceAccount that somebody deleted")
+        }
         Step::RollBackKeepers => {
             "went back to the last good template: a Keeper of the new one did not come up"
                 .to_owned()

@@ -478,6 +478,16 @@ fn a_manual_rollout_is_left_to_people() {
     assert_eq!(plan(&wish, &seen), Step::Idle);
 }
 
+#[test]
+fn an_authority_that_can_do_nothing_makes_room_before_anybody_waits_for_it() {
+    let (pod, uid) = ("authority-x".to_owned(), "u".to_owned());
+    let seen = changed(|seen| {
+        seen.base.orphans = vec![(pod.clone(), uid.clone())];
+        seen.identity = IdentityLook::Waits("no roots".to_owned());
+    });
+    assert_eq!(plan(&wish(), &seen), Step::ReplaceAuthority { pod, uid });
+}
+
 // 7: versions; 14 and 15: what is left when all is as it should be.
 
 #[test]

@@ -135,7 +135,10 @@ impl World {
         Observed {
             end: None,
             obstacle: None,
-            base: Base { differs: if self.based { vec![] } else { vec!["x".to_owned()] } },
+            base: Base {
+                differs: if self.based { vec![] } else { vec!["x".to_owned()] },
+                orphans: vec![],
+            },
             identity: IdentityLook::Ready,
             keepers: self.set.clone(),
             keeper_pods: self.keeper_pods(answers),
@@ -269,10 +272,10 @@ impl World {
             template: wished.clone(),
             good: None,
             bad: None,
+            scaled: false,
             drifted: false,
         });
         set.replicas = replicas;
-            scaled: false,
         if template == Hold::Wished {
             set.template = wished;
         }
