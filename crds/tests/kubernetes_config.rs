@@ -74,5 +74,11 @@ async fn a_server_takes_everything_and_every_sample() {
     }
     let samples = config("samples");
     server.kubectl(&["apply", "--dry-run=server", "-f", samples.to_str().expect("UTF-8")]);
+    // What runs in a cluster's namespace; no pod is made under an account that isn't there.
+    let account = "create serviceaccount spike-spire-superuser -n spike-main";
+    server.kubectl(&account.split(' ').collect::<Vec<_>>());
+    let pods = config("application");
+    let pods = pods.to_str().expect("UTF-8");
+    server.kubectl(&["apply", "--dry-run=server", "-n", "spike-main", "-f", pods]);
     server.stop().await;
 }

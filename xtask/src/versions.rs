@@ -16,7 +16,7 @@ const OURS: [(&str, &str); 8] = [
     ("config/flux/spike.yaml", "tag: v"),
     ("config/manager/deployment.yaml", "image: ghcr.io/spike-rs/spike:"),
     ("config/manager/deployment.yaml", "value: ghcr.io/spike-rs/spike:"),
-    ("docs/spire.md", "image: ghcr.io/spike-rs/spike:"),
+    ("config/application/superuser.yaml", "image: ghcr.io/spike-rs/spike:"),
 ];
 
 /// Files that repeat the compiler's.

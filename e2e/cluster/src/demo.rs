@@ -31,7 +31,8 @@ pub const EDITED: &str = "ConfigMap/spike-demo-config";
 /// Its trust domain.
 pub const DOMAIN: &str = "example.org";
 
-/// The installation, as users apply it.
+/// The installations, as users apply them: for clusters with SPIRE, and without.
+const WITH_SPIRE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/spire");
 const INSTALLATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/default");
 
 /// What a cluster is made of in its namespace.
@@ -71,6 +72,18 @@ impl Manifest {
                 "nexus": { "replicas": nexus },
             },
         }))
+    }
+
+    /// The same with identities of SPIRE, whose controller manager is of this class.
+    #[must_use]
+    pub fn with_spire(self, class: &str) -> Self {
+        let spire = json!({ "className": class });
+        self.with(&json!({ "spec": { "identity": { "builtin": null, "spire": spire } } }))
+    }
+
+    fn installation(&self) -> &'static str {
+        let spire = self.0.pointer("/spec/identity/spire");
+        if spire.is_some() { WITH_SPIRE } else { INSTALLATION }
     }
 
     /// The same with more or other fields, by RFC 7396.
@@ -119,7 +132,7 @@ impl<'a> Demo<'a> {
         namespace: &'a Namespace,
         manifest: &Manifest,
     ) -> anyhow::Result<Self> {
-        install(namespace, image).await?;
+        install_from(manifest.installation(), namespace, image).await?;
         namespace.apply(&manifest.to_string()).await?;
         let clusters = Resources::namespaced(namespace.client(), &namespace.name);
         Ok(Self { namespace, clusters })
@@ -243,8 +256,12 @@ impl<'a> Demo<'a> {
 /// Installs all of Spike over what is installed, with this image in the place of its own, and waits until
 /// its operator runs.
 pub async fn install(namespace: &Namespace, image: &str) -> anyhow::Result<()> {
-    let all = namespace.administer(&["kustomize", INSTALLATION]).await?;
-    ensure!(all.contains(IMAGE), "{INSTALLATION} doesn't name {IMAGE}");
+    install_from(INSTALLATION, namespace, image).await
+}
+
+async fn install_from(folder: &str, namespace: &Namespace, image: &str) -> anyhow::Result<()> {
+    let all = namespace.administer(&["kustomize", folder]).await?;
+    ensure!(all.contains(IMAGE), "{folder} doesn't name {IMAGE}");
     let apply = ["apply", "--server-side", "--filename=-"];
     namespace.administer_with(&apply, &all.replace(IMAGE, image)).await?;
     let operator = "rollout status deployment/spike-operator -n spike-system --timeout 180s";

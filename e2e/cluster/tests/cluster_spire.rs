@@ -4,12 +4,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use spike_testbed_kubernetes::{IMAGE, Namespace, start_spire, until};
+use spike_testbed_kubernetes::{DOMAIN, Demo, IMAGE, Manifest, Namespace, start_spire, until};
 
-const DOMAIN: &str = "example.org";
-
-/// The installation for clusters with SPIRE, as users apply it.
-const INSTALLATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/spire");
+/// The class of SPIRE's controller manager, as SPIRE's own charts make it.
+const CLASS: &str = "spire-mgmt-spire";
 
 /// A renewed SVID is good for this much longer than the one before: it was half used up.
 const RENEWED: Duration = Duration::from_secs(10);
@@ -19,33 +17,17 @@ const RENEWED: Duration = Duration::from_secs(10);
 async fn pods_live_on_the_identities_that_spire_gives_them() {
     start_spire(DOMAIN).await.expect("SPIRE runs");
     let namespace = Namespace::create("spire").await.expect("created");
-    namespace.administer(&["apply", "--server-side", "-k", INSTALLATION]).await.expect("installed");
-    let operator = "rollout status deployment/spike-operator -n spike-system --timeout 180s";
-    namespace
-        .administer(&operator.split(' ').collect::<Vec<_>>())
-        .await
-        .expect("the operator runs");
-
-    let cluster = json!({
-        "apiVersion": "spike.ist/v1alpha1", "kind": "SpikeCluster",
-        "metadata": { "name": "demo" },
-        "spec": {
-            "trustDomain": DOMAIN,
-            "identity": { "spire": {} },
-            "store": { "sqlite": {} },
-            "nexus": { "replicas": 1 },
-        },
-    });
-    namespace.apply(&cluster.to_string()).await.expect("applied");
-    let ready = ["wait", "--for=condition=Ready", "--timeout=300s", "spikecluster/demo"];
-    namespace.kubectl(&ready).await.expect("it becomes ready");
+    let manifest = Manifest::on_sqlite().with_spire(CLASS);
+    let demo = Demo::apply(&namespace, &manifest).await.expect("applied");
+    demo.until_settled().await;
 
     let superuser = Person { namespace: &namespace, role: "superuser" };
     superuser.spike("put", &["secret", "put", "db/password", "value=-"], "correct horse").await;
     let get = ["secret", "get", "db/password", "value"];
     assert_eq!(superuser.spike("get", &get, "").await, "correct horse");
 
-    for probes in ["spike-demo-keeper-0:8444", &format!("{}:8554", nexus(&namespace).await)] {
+    let nexus = demo.pods("nexus").await.expect("listed").concat();
+    for probes in ["pod/spike-demo-keeper-0:8444", &format!("{nexus}:8554")] {
         let mut shortest = life(&namespace, probes).await.expect("it has an SVID");
         let grows = async || {
             let Some(now) = life(&namespace, probes).await else { return false };
@@ -132,15 +114,10 @@ impl Person<'_> {
     }
 }
 
-async fn nexus(namespace: &Namespace) -> String {
-    let part = "app.kubernetes.io/component=nexus";
-    let pods = ["get", "pod", "-l", part, "-o=jsonpath={.items[0].metadata.name}"];
-    namespace.kubectl(&pods).await.expect("listed")
-}
-
 /// How long a pod's SVID is still good for, by the metrics on its probe port.
 async fn life(namespace: &Namespace, probes: &str) -> Option<Duration> {
-    let path = format!("/api/v1/namespaces/{}/pods/{probes}/proxy/metrics", namespace.name);
+    let pods = format!("/api/v1/namespaces/{}/pods", namespace.name);
+    let path = format!("{pods}/{}/proxy/metrics", probes.trim_start_matches("pod/"));
     let text = namespace.kubectl(&["get", "--raw", &path]).await.ok()?;
     let line = text.lines().find(|line| line.starts_with("spike_svid_expiry_seconds"))?;
     Duration::try_from_secs_f64(line.rsplit(' ').next()?.parse().ok()?).ok()

@@ -16,6 +16,7 @@ use crate::{
     control::{ControlPlane, command, path},
     network::CONTROL,
     pki::User,
+    process::until,
     registration,
     spire::{AGENTS, Agent, Settings, Workloads},
     tools::Tool,
@@ -33,6 +34,10 @@ const SOCKET: &str = "/run/spire/agent-sockets/spire-agent.sock";
 
 /// The CSI driver's name, which `spec.identity.spire.csiDriver` has by default.
 const DRIVER: &str = "csi.spiffe.io";
+
+/// The controller manager's class as the chart `spire` in namespace `spire-mgmt` makes it: objects
+/// without a class are nobody's.
+const CLASS: &str = "spire-mgmt-spire";
 
 const PROGRAMS: [Tool; 4] =
     [Tool::SpireServer, Tool::SpireAgent, Tool::SpireControllerManager, Tool::SpiffeCsiDriver];
@@ -70,6 +75,9 @@ impl Cluster {
                 ("workload-api-socket-dir", SOCKETS.into()),
             ];
             node.serve("spiffe-csi-driver", command(Tool::SpiffeCsiDriver, &driver)?)?;
+            // A kubelet that is told of it earlier gives it up.
+            let mut running = node.processes().collect::<Vec<_>>();
+            until("the CSI driver listens", &mut running, async || endpoint.exists()).await?;
             let guard = registration::register(DRIVER, &endpoint, &node.kubelet_root())?;
             self.registrations.push(guard);
         }
@@ -88,6 +96,7 @@ impl Cluster {
             "metrics": { "bindAddress": "0" },
             "leaderElection": { "leaderElect": false },
             "clusterName": "spike",
+            "className": CLASS,
             "clusterDomain": "cluster.local",
             "trustDomain": settings.trust_domain,
             "ignoreNamespaces": ["kube-system"],
