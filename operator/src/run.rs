@@ -13,8 +13,7 @@ use kube::{
     },
 };
 use prometheus_client::registry::Registry;
-use spike_core::{Role, wire::v2::health::Health};
-use spike_identity::{Identity, Wanted};
+use spike_core::wire::v2::health::Health;
 use spike_runtime::{
     metrics::Metrics as Finished,
     probes::{Probe, Probes},
@@ -131,7 +130,7 @@ async fn lead(
     let kept = AbortOnDropHandle::new(tracker.spawn(election.keep(idle.clone())));
     let kept = async { kept.await?.map_err(anyhow::Error::from) };
     let acted = async {
-        let context = context(config, client.clone(), reign, metrics, &ours, tracker).await;
+        let context = context(config, client.clone(), reign, metrics, &ours, tracker);
         let overdue = async {
             stop.cancelled().await;
             sleep(DRAIN).await;
@@ -147,7 +146,7 @@ async fn lead(
     futures::future::try_join(kept, acted).await.map(drop)
 }
 
-async fn context(
+fn context(
     config: &Config,
     client: Client,
     reign: Reign,
@@ -156,12 +155,11 @@ async fn context(
     tracker: &TaskTracker,
 ) -> Arc<Context> {
     let client = reign.fence(client);
-    let spire = spire(config, ours, tracker).await;
     Arc::new(Context {
         voices: Voices::new(
             client.clone(),
             config.site.clone(),
-            spire,
+            config.identity.clone(),
             ours.clone(),
             tracker.clone(),
         ),
@@ -178,24 +176,6 @@ async fn context(
         queue: Queue::default(),
         looks: Arc::default(),
     })
-}
-
-/// Where SPIRE is, the operator has its identity from there; where it isn't, nobody waits for it.
-async fn spire(
-    config: &Config,
-    stop: &CancellationToken,
-    tracker: &TaskTracker,
-) -> Option<Identity> {
-    let source = config.identity.clone()?;
-    let ours = |id: &spike_core::SpiffeId| id.as_str().ends_with(Role::Operator.path());
-    let wanted = Wanted::matching(ours, "an operator's");
-    match Identity::start(source, wanted, stop.clone(), tracker).await {
-        Ok(identity) => Some(identity),
-        Err(why) => {
-            tracing::warn!(error = %why, "no identity of SPIRE: its clusters can't be asked");
-            None
-        }
-    }
 }
 
 /// Reconciles whatever changed, until `stop`; then what was begun comes to its end, and nothing else.

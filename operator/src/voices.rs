@@ -3,6 +3,8 @@
 //! In a cluster with SPIRE it has one identity. Elsewhere each cluster's own authority gives it one,
 //! for a token of its service account that is good for that authority only.
 
+mod spire;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -43,12 +45,15 @@ const TOKEN_LIFE: i64 = 600;
 /// An identity is traded anew after this long: half of the shortest life that anybody sets.
 const RENEW: Duration = Duration::from_mins(5);
 
+/// How often it is told that SPIRE gives the operator nothing: entries take seconds.
+const SPIRE_ROUND: Duration = Duration::from_secs(30);
+
 /// The operator's identities.
 pub(crate) struct Voices {
     client: Client,
     site: Site,
-    /// From SPIRE, if it is there.
-    spire: Option<Identity>,
+    /// From SPIRE, once it is there.
+    spire: spire::Told,
     builtin: Mutex<HashMap<Names, Arc<Voice>>>,
     stop: CancellationToken,
     tracker: TaskTracker,
@@ -62,14 +67,15 @@ struct Voice {
 }
 
 impl Voices {
-    /// Identities for clusters with SPIRE and without.
+    /// Identities for clusters with SPIRE, which comes from `source`, and without.
     pub(crate) fn new(
         client: Client,
         site: Site,
-        spire: Option<Identity>,
+        source: Option<Source>,
         stop: CancellationToken,
         tracker: TaskTracker,
     ) -> Self {
+        let spire = spire::ask(source, SPIRE_ROUND, &stop, &tracker);
         Self { client, site, spire, builtin: Mutex::default(), stop, tracker }
     }
 
@@ -120,8 +126,7 @@ impl Voices {
 
     async fn identity(&self, cluster: &Cluster, bundle: Option<&str>) -> Result<Identity, String> {
         if matches!(cluster.identity, Kind::Spire { .. }) {
-            let none = "the operator has no identity of SPIRE: set SPIKE_IDENTITY for it";
-            return self.spire.clone().ok_or_else(|| none.to_owned());
+            return self.spire.borrow().clone().map_err(|why| why.to_string());
         }
         let bundle = bundle.ok_or_else(|| "the authority has no roots yet".to_owned())?;
         let known = self.voices().get(&cluster.names).cloned();
