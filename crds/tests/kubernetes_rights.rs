@@ -61,36 +61,44 @@ fn pod_spec(account: &str) -> Value {
     json!({ "serviceAccountName": account, "containers": [{ "name": "sh", "image": "sh" }] })
 }
 
+fn template(account: &str) -> Value {
+    json!({ "metadata": { "labels": { "app": "borrower" } }, "spec": pod_spec(account) })
+}
+
 /// A Deployment, or what else is written like one.
 fn workload(account: &str) -> Value {
-    let labels = json!({ "app": "borrower" });
     json!({
         "metadata": { "name": "borrower" },
         "spec": {
             "serviceName": "borrower",
-            "selector": { "matchLabels": labels },
-            "template": { "metadata": { "labels": labels }, "spec": pod_spec(account) },
+            "selector": { "matchLabels": { "app": "borrower" } },
+            "template": template(account),
         },
     })
 }
 
 fn replication(account: &str) -> Value {
-    let mut workload = workload(account);
-    workload["spec"]["selector"] = json!({ "app": "borrower" });
-    workload
+    json!({
+        "metadata": { "name": "borrower" },
+        "spec": { "selector": { "app": "borrower" }, "template": template(account) },
+    })
+}
+
+/// What a Job does.
+fn work(account: &str) -> Value {
+    let containers = json!([{ "name": "sh", "image": "sh" }]);
+    json!({ "template": { "spec": {
+        "serviceAccountName": account, "containers": containers, "restartPolicy": "Never",
+    }}})
 }
 
 fn job(account: &str) -> Value {
-    let mut pod = pod_spec(account);
-    pod["restartPolicy"] = json!("Never");
-    json!({ "metadata": { "name": "borrower" }, "spec": { "template": { "spec": pod } } })
+    json!({ "metadata": { "name": "borrower" }, "spec": work(account) })
 }
 
 fn cron_job(account: &str) -> Value {
-    json!({
-        "metadata": { "name": "borrower" },
-        "spec": { "schedule": "* * * * *", "jobTemplate": { "spec": job(account)["spec"] } },
-    })
+    let every_minute = json!({ "schedule": "* * * * *", "jobTemplate": { "spec": work(account) } });
+    json!({ "metadata": { "name": "borrower" }, "spec": every_minute })
 }
 
 fn binding(role: &str, subject: &Value) -> Value {
