@@ -70,7 +70,7 @@ pub(crate) const STORE_KIND: Rule = Rule {
     at: SPEC,
     field: ".store",
     cel: "(has(self.store.postgres) == has(oldSelf.store.postgres) && has(self.store.s3) == has(oldSelf.store.s3) && has(self.store.sqlite) == has(oldSelf.store.sqlite) && has(self.store.memory) == has(oldSelf.store.memory) && has(self.store.plugin) == has(oldSelf.store.plugin)) || (oldSelf.paused && self.paused)",
-    says: "the kind of spec.store can only be changed while spec.paused is true (move the data with `spike store migrate` first)",
+    says: "the kind of spec.store can only be changed while spec.paused is true, to a store that has the data of this cluster already: nothing moves it",
     numbers: &[],
 };
 

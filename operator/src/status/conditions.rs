@@ -246,8 +246,7 @@ fn escrow(seen: &Seen<'_>) -> Option<Said> {
             said(kind, Some(true), "GivenOut", text)
         }
         None => {
-            let text =
-                "if every pod dies at once the secrets are lost: run `spike operator recover`";
+            let text = "if every pod dies at once the secrets are lost: run `kubectl spike operator recover`";
             said(kind, Some(false), "NotEscrowed", text)
         }
     })

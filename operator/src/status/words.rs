@@ -117,7 +117,7 @@ pub(super) fn proposal(wished: &[String], present: Option<&[String]>) -> Option<
         " --recipients-file FILE, with those of spec.recovery.age in it".to_owned()
     };
     Some(format!(
-        "the spec names other custodians than the key ring: as role recover, run `spike operator \
+        "the spec names other custodians than the key ring: run `kubectl spike operator \
          recover --new-set{how}`"
     ))
 }
