@@ -409,3 +409,36 @@ async fn an_editor_borrows_no_pod_and_no_account_by_whatever_makes_pods() {
     assert!(refused.as_ref().is_err_and(|why| why.contains(told)), "{refused:?}");
     server.stop().await;
 }
+
+#[tokio::test]
+#[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
+async fn an_editor_adds_nothing_to_what_will_have_such_an_account() {
+    let server = Server::start("beside").await;
+    server.install_everything();
+    let namespace = &server.namespace;
+    let editor = user(&server, "editor", "edit").await;
+    let named = |name: &str, account: &str| {
+        let mut workload = workload(account);
+        workload["metadata"]["name"] = name.into();
+        workload
+    };
+    let told = "is a name of the Spike operator";
+    for name in ["spike-a-nexus", "spike-a-keeper", "spike-a-authority"] {
+        let made = async || create::<Deployment>(&editor, namespace, named(name, "default")).await;
+        until("the policies are heard", async || made().await.is_err()).await;
+        let refused = made().await.expect_err(name);
+        assert!(refused.contains(told), "{refused}");
+    }
+    let deployments = Api::<Deployment>::namespaced(operator(&server), namespace);
+    let ours = from_value(named("spike-a-nexus", "spike-a-nexus")).expect("a Deployment");
+    deployments.create(&PostParams::default(), &ours).await.expect("the operator's own");
+    let robbed = json!({"spec": {"template": {"spec": {
+        "serviceAccountName": null,
+        "serviceAccount": null,
+        "containers": [{ "name": "beside", "image": "sh" }],
+    }}}});
+    let refused = change::<Deployment>(&editor, namespace, "spike-a-nexus", robbed).await;
+    assert!(refused.as_ref().is_err_and(|why| why.contains(told)), "{refused:?}");
+    create::<Deployment>(&editor, namespace, named("nexus", "default")).await.expect("an own name");
+    server.stop().await;
+}
