@@ -60,6 +60,7 @@ pub(super) async fn run(
             Some(RingDocument::Claimed(claim)) => Some(claim),
             None => None,
         };
+        is_new(site)?;
         let sights = look(&site.keepers).await;
         if never_was_a_root(site, &sights).await? == Outcome::Present {
             continue;
@@ -70,6 +71,15 @@ pub(super) async fn run(
         }
     }
     Err(Reason::new("bootstrap_contended", format!("lost the race for the claim {CLAIMS} times")))
+}
+
+/// Who knows which cluster's the store should be knows that it had a root key.
+fn is_new(site: &Site) -> Result<(), Reason> {
+    let Some(cluster) = site.expected_cluster else { return Ok(()) };
+    Err(lost_ring(&format!(
+        "the store has no active key ring, and should be of cluster {cluster}, as \
+         SPIKE_EXPECTED_CLUSTER_ID says"
+    )))
 }
 
 /// Step 2. `Present` if the ring has become active in the meantime.
@@ -118,8 +128,7 @@ async fn claim(
     } else {
         let mut cluster = [0; 16];
         random.fill_bytes(&mut cluster);
-        let cluster = site.expected_cluster.unwrap_or(ClusterId(cluster));
-        Claim::first(cluster, site.instance.clone(), site.quorum, site.generation)
+        Claim::first(ClusterId(cluster), site.instance.clone(), site.quorum, site.generation)
     };
     let what = format!("{}, attempt {}", claim.cluster, claim.attempt);
     site.journal.write("keys.claim", what).await?;

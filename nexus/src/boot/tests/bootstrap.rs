@@ -3,11 +3,14 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use rand::{SeedableRng, rngs::StdRng};
-use spike_core::{Revision, wire::v2::shard::SetRole};
+use spike_core::{ClusterId, Revision, wire::v2::shard::SetRole};
 use spike_store::{Document, DocumentPut, Documents, Kind};
 
 use super::{
-    super::bootstrap::{self, Outcome},
+    super::{
+        bootstrap::{self, Outcome},
+        site::Site,
+    },
     fakes::{Memory, Process, Shared},
     world::{FOREVER, World},
 };
@@ -109,6 +112,18 @@ async fn one_keeper_that_remembers_is_enough_to_refuse() {
     world.shared = Arc::new(Shared::default());
     let refused = world.bootstrap(2).await.expect_err("the store lost its ring");
     assert_eq!(refused.code, "store_lost_ring");
+}
+
+/// The store and every Keeper lost all, as when a cluster's only node goes: somebody outside knows still.
+#[tokio::test]
+async fn a_cluster_that_is_known_from_outside_is_never_keyed_again() {
+    let world = World::new(3, 2);
+    let known = Site { expected_cluster: Some(ClusterId([9; 16])), ..world.healthy() };
+    let refused = bootstrap::run(&known, &mut StdRng::seed_from_u64(1)).await;
+    let refused = refused.expect_err("an empty store is not this cluster's");
+    assert_eq!((refused.code, world.ring_revision().await), ("store_lost_ring", 0));
+    assert!(refused.message.contains("SPIKE_EXPECTED_CLUSTER_ID"), "{}", refused.message);
+    assert_eq!(world.bootstrap(2).await, Ok(Outcome::Made), "and whoever is new is keyed");
 }
 
 /// Someone edited the active ring into a claim, to have the cluster keyed again.
