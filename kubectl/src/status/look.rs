@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{ResourceExt, api::ListParams};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spike_core::wire::v2::status::{Keeper, Status};
 use spike_crds::{
     SpikeCluster, SpikeClusterStatus,
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Of one cluster at one moment.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Look {
     pub(crate) namespace: String,
@@ -27,7 +27,7 @@ pub(crate) struct Look {
     pub(crate) health: Health,
     pub(crate) trust_domain: String,
     /// `builtin` or `spire`.
-    pub(crate) identity: &'static str,
+    pub(crate) identity: String,
     /// The spec is newer than what the operator has seen.
     pub(crate) outdated: bool,
     pub(crate) created_at: Option<Timestamp>,
@@ -42,7 +42,7 @@ pub(crate) struct Look {
 }
 
 /// A pod.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Replica {
     pub(crate) pod: String,
@@ -91,12 +91,14 @@ impl Look {
     ) -> Self {
         let seen = cluster.status.as_ref().and_then(|status| status.observed_generation);
         let keeper = |pod: &Pod| keeper(pod, told.as_ref());
+        let builtin = cluster.spec.identity.builtin.is_some();
+        let kind = if builtin { "builtin" } else { "spire" };
         Self {
             namespace: names.namespace.clone(),
             cluster: names.cluster.clone(),
             health: Health::of(cluster),
             trust_domain: cluster.spec.trust_domain.clone(),
-            identity: if cluster.spec.identity.builtin.is_some() { "builtin" } else { "spire" },
+            identity: kind.to_owned(),
             outdated: seen < cluster.metadata.generation,
             created_at: cluster.metadata.creation_timestamp.as_ref().map(|time| time.0),
             status: cluster.status.clone(),

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use serde_json::Value;
 use spike_cli::output::Paint;
 use spike_core::wire::v2::{keys::KeySet, status::Keys};
 use spike_crds::{
@@ -19,8 +20,30 @@ use super::{
 /// The screen.
 pub(crate) fn text(look: &Look, paint: Paint, wide: bool) -> String {
     let mut text = String::new();
+    let look = &harmless(look);
     Screen { look, paint, wide }.write(&mut text).expect("a String takes all text");
     text
+}
+
+/// Whatever others chose (a label, the store's version, a condition) moves no cursor and begins no line:
+/// control characters are written out.
+fn harmless(look: &Look) -> Look {
+    let mut value = serde_json::to_value(look).expect("our own types are JSON");
+    escape(&mut value);
+    serde_json::from_value(value).expect("it is what it was, but for texts")
+}
+
+fn escape(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains(char::is_control) => {
+            let escaped =
+                |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+            *text = text.chars().map(escaped).collect();
+        }
+        Value::Array(list) => list.iter_mut().for_each(escape),
+        Value::Object(map) => map.values_mut().for_each(escape),
+        _ => {}
+    }
 }
 
 struct Screen<'a> {
@@ -105,8 +128,8 @@ impl Screen<'_> {
         };
         let (pods, nodes) = (widest(|replica| &replica.pod), widest(node));
         for replica in replicas {
-            let is = self.paint.harmless(&replica.is);
-            let is = if replica.well { self.paint.good(&is) } else { self.paint.bad(&is) };
+            let is = &replica.is;
+            let is = if replica.well { self.paint.good(is) } else { self.paint.bad(is) };
             let node = node(replica);
             write!(to, "          {:pods$}  {node:nodes$}  {is}", replica.pod)?;
             if self.wide {
@@ -154,9 +177,7 @@ impl Screen<'_> {
             Some(condition) if condition.reason == "NotEscrowed" => {
                 writeln!(to, "Recovery  {}", self.paint.bad("nobody has recovery shards"))
             }
-            Some(condition) => {
-                writeln!(to, "Recovery  {}", *self.paint.harmless(&condition.message))
-            }
+            Some(condition) => writeln!(to, "Recovery  {}", condition.message),
             None => writeln!(to, "Recovery  nobody knows yet"),
         }
     }
@@ -174,8 +195,7 @@ impl Screen<'_> {
                 Health::Healthy => self.paint.good(&padded),
                 _ => self.paint.bad(&padded),
             };
-            let message = self.paint.harmless(message);
-            write!(to, "  {status}  {type_:types$}  {reason:reasons$}  {}", *message)?;
+            write!(to, "  {status}  {type_:types$}  {reason:reasons$}  {message}")?;
             if self.wide {
                 write!(to, "  [since {}]", condition.last_transition_time.0)?;
             }
@@ -192,7 +212,7 @@ impl Screen<'_> {
         if !unseen.is_empty() {
             writeln!(to, "\nNot seen")?;
         }
-        unseen.iter().try_for_each(|what| writeln!(to, "  {}", *self.paint.harmless(what)))
+        unseen.iter().try_for_each(|what| writeln!(to, "  {what}"))
     }
 }
 

@@ -164,3 +164,20 @@ fn a_cluster_that_nobody_looked_at_is_called_so() {
         "demo in team: degraded\n\nNo operator has looked at it yet: see whether one runs.\n"
     );
 }
+
+#[test]
+fn what_others_chose_moves_no_cursor_and_begins_no_line() {
+    const HOSTILE: &str = "\u{1b}]0;mine\u{7}\nReady";
+    let mut seen = status(&[condition("Ready", "True", HOSTILE, HOSTILE)]);
+    seen["version"] = HOSTILE.into();
+    seen["store"]["serverVersion"] = HOSTILE.into();
+    seen["rollout"]["blockedReason"] = HOSTILE.into();
+    let mut pod = part("nexus", "spike-demo-nexus-b", true);
+    let template = ("spike.ist/template".to_owned(), HOSTILE.to_owned());
+    pod.metadata.annotations = Some([template].into_iter().collect());
+    let names = Names { namespace: "team".to_owned(), cluster: "demo".to_owned() };
+    let look = Look::of(&names, &cluster(&seen), &[pod], None, vec![HOSTILE.to_owned()]);
+    let text = text(&look, Paint::PLAIN, true);
+    assert!(!text.contains(['\u{1b}', '\u{7}']) && !text.contains("\nReady"), "{text}");
+    assert_eq!(text.matches(r"\u{1b}]0;mine\u{7}\nReady").count(), 7, "{text}");
+}
