@@ -257,27 +257,28 @@ async fn ending(
         .annotations
         .as_ref()
         .and_then(|annotations| annotations.get(annotation::CONFIRM_DELETE));
-    let present: Vec<_> = live.base.iter().filter(|(_, live)| live.is_some()).collect();
-    let marked =
-        |object: &Value| text(object, &["metadata", "annotations", annotation::RETAINED]).is_some();
-    let all = present.iter().filter_map(|(_, live)| live.as_ref());
-    let mut all = all.chain(&live.stateful_set).chain(&live.deployment);
     Ok(Ending {
         namespace: namespace.is_none_or(ends),
         confirmed: confirmed == Some(&cluster.names.cluster),
-        marked: all.all(marked),
-        remaining: remaining(cluster, live, &present),
+        marked: is_marked(cluster, live),
+        remaining: remaining(cluster, live),
     })
 }
 
+/// All that is ours says that it was left; another cluster's never will.
+fn is_marked(cluster: &Cluster, live: &Live) -> bool {
+    let base = live.base.iter().filter_map(|(_, live)| live.as_ref());
+    let mut ours = base
+        .chain(&live.stateful_set)
+        .chain(&live.deployment)
+        .filter(|object| is_ours(cluster, object));
+    ours.all(|object| text(object, &["metadata", "annotations", annotation::RETAINED]).is_some())
+}
+
 /// What is left of ours; what others made under our names is theirs.
-fn remaining(
-    cluster: &Cluster,
-    live: &Live,
-    present: &[&(Object, Option<Value>)],
-) -> BTreeSet<Stage> {
+fn remaining(cluster: &Cluster, live: &Live) -> BTreeSet<Stage> {
     let ours = |live: &Option<Value>| live.as_ref().is_some_and(|live| is_ours(cluster, live));
-    let present: Vec<_> = present.iter().copied().filter(|(_, live)| ours(live)).collect();
+    let present: Vec<_> = live.base.iter().filter(|(_, live)| ours(live)).collect();
     let mut remaining = BTreeSet::new();
     let mut note = |there: bool, stage| {
         if there {

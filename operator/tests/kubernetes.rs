@@ -221,6 +221,15 @@ async fn authorities(world: &World) {
         stalled.is_some_and(|c| c.reason == "AuthorityExists" && c.message.contains("first"))
     })
     .await;
+    let clusters = world.api::<SpikeCluster>(&namespace);
+    clusters.delete("second", &DeleteParams::default()).await.expect("deleted");
+    eventually("the second goes", async || {
+        clusters.get_opt("second").await.expect("asked").is_none()
+    })
+    .await;
+    let map = world.api::<ConfigMap>(&namespace).get("spike-authority-bundle").await;
+    let left = map.expect("it is the first's").annotations().contains_key("spike.ist/retained");
+    assert!(!left, "nobody left what is the first's");
 }
 
 /// The authority publishes its roots, and real tokens are traded for what their accounts may be.
