@@ -52,13 +52,20 @@ impl Election {
         self.reign.clone()
     }
 
-    /// Waits until we lead.
+    /// Waits until we lead. Who stands by says so once for each leader: its log is looked at too.
     pub async fn lead(&mut self) {
+        let mut told = None;
         loop {
             let asked = Instant::now();
             match self.attempt().await {
                 Ok(true) => return self.reign.renewed(asked),
-                Ok(false) => {}
+                Ok(false) => {
+                    let leader = self.seen.as_ref().and_then(|held| held.holder.clone());
+                    if leader.is_some() && told != leader {
+                        tracing::info!(leader, "another replica leads; waiting");
+                        told = leader;
+                    }
+                }
                 Err(why) => tracing::warn!(error = %why, "the lease can't be had"),
             }
             sleep(RENEW).await;
