@@ -14,7 +14,7 @@ use spike_authority::builtin;
 use spike_identity::authority::{PATH, SvidRequest, SvidResponse};
 use tokio::sync::watch;
 
-use super::{Mapping, Review, ReviewError, Roots};
+use super::{Account, Mapping, Review, ReviewError, Roots};
 
 /// What the call needs.
 pub struct Authority<R> {
@@ -78,7 +78,8 @@ impl<R: Review> Authority<R> {
             tracing::error!(error = %why, "the root can't sign");
             (StatusCode::INTERNAL_SERVER_ERROR, "the root can't sign".to_owned())
         })?;
-        tracing::info!(id = %grant.id, pod = account.pod, "issued");
+        let Account { pod, credential, .. } = account;
+        tracing::info!(id = %grant.id, pod, credential, "issued");
         Ok(SvidResponse { chain, bundle: roots.bundle() })
     }
 }

@@ -21,6 +21,8 @@ pub struct Account {
     pub name: String,
     /// The pod that the token is bound to, if it is.
     pub pod: Option<String>,
+    /// What Kubernetes' audit log calls the token, where it names tokens.
+    pub credential: Option<String>,
 }
 
 impl Account {
@@ -33,6 +35,7 @@ impl Account {
             namespace,
             name,
             pod,
+            credential: None,
         })
     }
 }

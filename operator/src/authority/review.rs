@@ -1,6 +1,6 @@
 //! Asks the Kubernetes API whose a token is.
 
-use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec};
+use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, UserInfo};
 use kube::{
     Api, Client,
     api::{ObjectMeta, PostParams},
@@ -10,6 +10,9 @@ use super::Account;
 
 /// Where a pod-bound token says which pod.
 const POD: &str = "authentication.kubernetes.io/pod-name";
+
+/// Where the API says what its audit log calls a token: when it made it, `issued-credential-id`.
+const CREDENTIAL: &str = "authentication.kubernetes.io/credential-id";
 
 /// Says whose a token is.
 pub trait Review: Send + Sync + 'static {
@@ -68,8 +71,36 @@ impl Review for TokenReviews {
         if !status.audiences.unwrap_or_default().iter().any(|good| good == audience) {
             return Err(denied());
         }
-        let user = status.user.unwrap_or_default();
-        let pod = user.extra.and_then(|extra| extra.get(POD)?.first().cloned());
-        Account::parse(&user.username.unwrap_or_default(), pod).ok_or(ReviewError::NoAccount)
+        account(status.user.unwrap_or_default()).ok_or(ReviewError::NoAccount)
+    }
+}
+
+fn account(user: UserInfo) -> Option<Account> {
+    let extra = user.extra.unwrap_or_default();
+    let said = |key| extra.get(key).and_then(|values| values.first().cloned());
+    let account = Account::parse(&user.username?, said(POD))?;
+    Some(Account { credential: said(CREDENTIAL), ..account })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn an_account_has_its_pod_and_its_tokens_name_if_the_api_says_them() {
+        let read = |extra: Value| {
+            let name = "system:serviceaccount:team:spike-demo-superuser";
+            let user = json!({"username": name, "extra": extra});
+            let account = account(serde_json::from_value(user).expect("a user")).expect("one");
+            (account.pod, account.credential)
+        };
+        let said = json!({
+            "authentication.kubernetes.io/credential-id": ["JTI=1"],
+            "authentication.kubernetes.io/pod-name": ["a"],
+        });
+        assert_eq!(read(said), (Some("a".to_owned()), Some("JTI=1".to_owned())));
+        assert_eq!(read(json!({})), (None, None));
     }
 }
