@@ -29,6 +29,7 @@ pub const RULES: &[Rule] = &[
     RECIPIENTS_DIFFER,
     RECIPIENTS_PUBLIC,
     IMAGE,
+    IMAGE_REPOSITORY,
     OVERRIDDEN_LABELS,
     OVERRIDDEN_ENV,
 ];
@@ -202,6 +203,16 @@ pub(crate) const IMAGE: Rule = Rule {
     field: "",
     cel: "!(has(self.tag) && has(self.digest))",
     says: "spec.image takes a tag or a digest, not both",
+    numbers: &[],
+};
+
+/// The tag would be followed by another one, and the image be nobody's.
+pub(crate) const IMAGE_REPOSITORY: Rule = Rule {
+    name: "image-repository",
+    at: &["spec.image"],
+    field: ".repository",
+    cel: "!has(self.repository) || !self.repository.matches('@|://|:[^/]*$')",
+    says: "spec.image.repository must be without a tag, a digest and a scheme: a tag belongs in spec.image.tag, a digest in spec.image.digest",
     numbers: &[],
 };
 

@@ -36,6 +36,10 @@ impl Problems {
 
     pub(super) fn image(&mut self, image: &Image) {
         self.obey(&rules::IMAGE, image.tag.is_none() || image.digest.is_none(), &[]);
+        let repository = image.repository.as_deref().unwrap_or_default();
+        let name = repository.rsplit('/').next().unwrap_or_default();
+        let alone = !repository.contains('@') && !repository.contains("://") && !name.contains(':');
+        self.obey(&rules::IMAGE_REPOSITORY, alone, &[]);
     }
 
     pub(super) fn rollout(&mut self, rollout: &Rollout) {
