@@ -28,6 +28,7 @@ use spike_core::{
     ClusterId, Quorum, Roles, ShareIndex,
     wire::v2::{escrow::Escrow, keys::Holder, status::Keeper as KeeperStatus},
 };
+use spike_custodians::Recipients;
 use spike_identity::Identity;
 use spike_seal::{SealError, Shard, ShardSet};
 use spike_store::{Call, Store};
@@ -49,7 +50,6 @@ pub use self::{
 use crate::{
     app::{Trouble, Watermark},
     keys::{Keys, Reason, Unsealed},
-    recipients::Recipients,
 };
 
 /// Where the root key comes from.

@@ -12,12 +12,13 @@ use std::{fmt, time::Duration};
 
 use spike_audit::Sink;
 use spike_core::{ClusterId, Quorum, Roles, head::MAX_VERSIONS_LIMIT};
+use spike_custodians::Recipients;
 use spike_identity::Source;
 use spike_runtime::{ConfigErrors, Env, env::Listen, identity_env, logs};
 use tracing::level_filters::LevelFilter;
 use url::Url;
 
-use crate::{app::Bounds, recipients::Recipients, stores::Place};
+use crate::{app::Bounds, stores::Place};
 
 /// What a replica is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,6 @@ pub mod keys;
 mod metrics;
 mod nexus;
 mod pulse;
-pub mod recipients;
 mod schema;
 mod serve;
 mod start;

@@ -12,6 +12,7 @@ use spike_crds::{
     cluster::{NetworkPolicyMode, RolloutStrategy},
 };
 
+use spike_custodians::Recipient;
 pub(crate) use store::STORE_USER;
 
 use crate::{
@@ -51,6 +52,7 @@ impl Invalid {
 /// A cluster that can work, or everything that is wrong.
 pub fn validate(cluster: &SpikeCluster, defaults: &Defaults) -> Result<Cluster, Invalid> {
     let valid = spike_crds::validate(cluster).map_err(Invalid::Spec)?;
+    custodians(&valid.recipients)?;
     let spec = &cluster.spec;
     let names = Names { namespace: valid.namespace.clone(), cluster: valid.name.clone() };
     let strict = spec.network_policy.mode == NetworkPolicyMode::Strict;
@@ -77,6 +79,18 @@ pub fn validate(cluster: &SpikeCluster, defaults: &Defaults) -> Result<Cluster, 
         log_level: valid.log_level,
         paused: valid.paused,
     })
+}
+
+/// The keys themselves, as Nexus looks at them: a typing error would stop it long after.
+fn custodians(recipients: &[String]) -> Result<(), Invalid> {
+    let judged = recipients.iter().enumerate().filter_map(|(at, key)| {
+        let why = key.parse::<Recipient>().err()?;
+        let field = format!("spec.recovery.age.recipients[{at}]");
+        let message = format!("{why}; `age-keygen -y FILE` shows the public half of a key");
+        Some(Problem { field, message })
+    });
+    let problems: Vec<_> = judged.collect();
+    if problems.is_empty() { Ok(()) } else { Err(Invalid::Spec(problems)) }
 }
 
 fn asked(cluster: &SpikeCluster) -> Digest {

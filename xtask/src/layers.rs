@@ -6,7 +6,7 @@ use crate::Finding;
 
 /// Every crate with its layer. A crate may depend on lower layers only, and what a layer's crates
 /// share goes further down. Development crates stand outside.
-const LAYERS: [(&str, u8); 16] = [
+const LAYERS: [(&str, u8); 17] = [
     ("spike-core", 0),
     ("spike-seal", 1),
     ("spike-identity", 1),
@@ -17,6 +17,7 @@ const LAYERS: [(&str, u8); 16] = [
     ("spike-audit", 2),
     ("spike-authority", 2),
     ("spike-runtime", 2),
+    ("spike-custodians", 2),
     ("spike-crds", 2),
     ("spike-keeper", 4),
     ("spike-nexus", 4),

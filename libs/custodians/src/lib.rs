@@ -1,5 +1,7 @@
 //! The custodians of recovery shards: age public keys, and one age file for each.
 //!
+//! Nexus encrypts to them; the operator looks at their keys before anything is made.
+//!
 //! age, because it is what custodians have on their machines: a shard can be read without any
 //! program of ours. Nothing here decrypts, and nothing but a recovery shard is ever encrypted.
 
@@ -10,7 +12,7 @@ use spike_seal::Shard;
 use zeroize::Zeroizing;
 
 /// A shard's index is one byte.
-pub(crate) const MOST: usize = 255;
+pub const MOST: usize = 255;
 
 /// One custodian's age public key.
 #[derive(Clone)]
@@ -97,7 +99,7 @@ impl Recipient {
     ///
     /// The age library keeps a copy of the text in a buffer of its own, which it frees without
     /// wiping it.
-    pub(crate) fn encrypt(&self, shard: &Shard) -> Result<String, EncryptError> {
+    pub fn encrypt(&self, shard: &Shard) -> Result<String, EncryptError> {
         let line = line(shard);
         match &self.0 {
             Key::X25519(key) => age::encrypt_and_armor(key, line.as_bytes()),

@@ -12,6 +12,7 @@ use spike_core::{
     Quorum, ShareIndex,
     wire::v2::escrow::{Escrow as Shown, EscrowedShard},
 };
+use spike_custodians::{MOST, Recipient, Recipients};
 use spike_seal::{KeyRing, RingDocument, RootKey, SealError, Shard};
 use spike_store::{Call, Epochs, StoreError};
 
@@ -19,10 +20,7 @@ use super::{
     BootError, forged,
     site::{Site, unavailable},
 };
-use crate::{
-    keys::{KeysError, Reason, Unsealed, new_tag, ring_put},
-    recipients::{MOST, Recipient, Recipients},
-};
+use crate::keys::{KeysError, Reason, Unsealed, new_tag, ring_put};
 
 /// How often a new set is tried to be written: each loss is another writer's gain.
 const TRIES: u32 = 8;

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use spike_core::{ClusterId, Instance, Quorum, Revision, wire::v2::shard::Witness};
+use spike_custodians::Recipients;
 use spike_seal::{KeyRing, RingDocument};
 use spike_store::{Call, CallerHash, DocumentPut, Epochs, Store, StoreError, TraceId};
 use tokio::time::Instant;
@@ -16,7 +17,6 @@ use crate::{
     app::{Trouble, Watermark},
     keys::{Keys, Reason, RingRead},
     pulse::UNAVAILABLE,
-    recipients::Recipients,
 };
 
 /// How often a write is sent whose answer got lost, or that the store couldn't take.

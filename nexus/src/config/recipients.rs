@@ -1,10 +1,10 @@
 //! Whom recovery shards are encrypted to when the root key is made.
 
 use spike_core::Quorum;
+use spike_custodians::{Recipients, entries};
 use spike_runtime::Env;
 
 use super::Mode;
-use crate::recipients::{Recipients, entries};
 
 const RECIPIENTS: &str = "SPIKE_BOOTSTRAP_RECIPIENTS";
 

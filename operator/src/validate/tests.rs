@@ -90,6 +90,22 @@ fn overrides_of_what_is_ours_are_refused_with_a_reason_of_their_own() {
 }
 
 #[test]
+fn a_custodians_key_with_a_typing_error_is_named_by_its_place() {
+    let custodians = |keys: [&str; 2]| {
+        let recovery = format!("spec:\n  recovery: {{age: {{recipients: {keys:?}}}}}");
+        POSTGRES.replace("spec:", &recovery)
+    };
+    let alice = "age1lzwt9ny5kwwqwvcmtxhp0wewy8zmfxepf2v5qmjpf6yk0ggv5qxqtjcc99";
+    let bob = "age19guxzyk2dpg7hn448tpa4a47pf6aqqeztmqje7ez9wf7scwmzams9gk6cg";
+    assert_eq!(valid(&custodians([alice, bob])).recipients, [alice, bob]);
+    let typo = bob.replace("dpg7", "dpq7");
+    let refused = refusal(&custodians([alice, &typo]));
+    let place = "spec.recovery.age.recipients[1]: it is damaged: its checksum is wrong";
+    assert!(refused.contains(place), "{refused}");
+    assert!(refused.contains("age-keygen -y"), "{refused}");
+}
+
+#[test]
 fn reserved_kinds_are_refused_before_anything_is_made() {
     for kind in ["s3", "plugin"] {
         let text = POSTGRES.replace("postgres: {clusterRef: {name: db}}", &format!("{kind}: {{}}"));

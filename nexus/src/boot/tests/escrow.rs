@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use age::x25519;
 use futures::join;
 use spike_core::{Revision, ShareIndex};
+use spike_custodians::Recipients;
 use spike_seal::{KeyRing, Shard};
 
 use super::{
@@ -19,7 +20,7 @@ use super::{
     reshare,
     world::{FOREVER, World},
 };
-use crate::{keys::Unsealed, recipients::Recipients};
+use crate::keys::Unsealed;
 
 /// Three people with keys of their own.
 pub(super) struct Custodians(Vec<x25519::Identity>);

@@ -7,6 +7,7 @@ use std::{
 
 use rand::{SeedableRng, rngs::StdRng};
 use spike_core::{Quorum, Revision, ShareIndex};
+use spike_custodians::Recipients;
 use spike_store::{Call, Document, DocumentPut, Documents, Kind, Names, Store};
 
 use super::{
@@ -21,7 +22,6 @@ use super::{
 use crate::{
     app::{Manifest, Trouble, Watermark},
     keys::{Keys, Reason},
-    recipients::Recipients,
 };
 
 pub(super) struct World {
