@@ -178,7 +178,7 @@ pub static REMEDIES: [Remedy; 26] = [
         "IdentityReady",
         "False",
         &["Pending"],
-        "the authority's Deployment isn't ready, or SPIRE doesn't answer",
+        "the authority's Deployment isn't ready, or nobody registers the pods with SPIRE: see the message",
     ),
     when(
         "IdentityReady",

@@ -233,6 +233,7 @@ impl Decided {
             && live.ending.is_none()
             && observed.bootstrap != JobLook::Running
             && live.unserved.is_empty()
+            && live.identity.is_none()
             && !pods.any(|pod| pod.due.is_some() || pod.prepares)
     }
 }
@@ -278,6 +279,8 @@ fn next(Decided { live, observed, step }: &Decided) -> Duration {
     let silent = live.nexus.iter().all(|pod| pod.address.is_none());
     match step {
         Step::Idle | Step::Paused | Step::Wait(Wait::Confirmation) => LATER,
+        // SPIRE takes up what it is to register within a second, and nobody tells that it did.
+        Step::Wait(Wait::Identity(_)) => SOON,
         // There is no Nexus to ask; what changes in Kubernetes is told at once.
         Step::Wait(_) | Step::Stall(_) if silent && observed.bootstrap != JobLook::Running => LATER,
         Step::Wait(_) | Step::Stall(_) => SOON,

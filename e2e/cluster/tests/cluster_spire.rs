@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use spike_testbed_kubernetes::{DOMAIN, Demo, IMAGE, Manifest, Namespace, start_spire, until};
+use spike_testbed_kubernetes::{
+    DOMAIN, Demo, IMAGE, Manifest, Namespace, condition, start_spire, until,
+};
 
 /// The class of SPIRE's controller manager, as SPIRE's own charts make it.
 const CLASS: &str = "spire-mgmt-spire";
@@ -17,8 +19,19 @@ const RENEWED: Duration = Duration::from_secs(10);
 async fn pods_live_on_the_identities_that_spire_gives_them() {
     start_spire(DOMAIN).await.expect("SPIRE runs");
     let namespace = Namespace::create("spire").await.expect("created");
-    let manifest = Manifest::on_sqlite().with_spire(CLASS);
+    let manifest = Manifest::on_sqlite().with_spire("somebody-elses");
     let demo = Demo::apply(&namespace, &manifest).await.expect("applied");
+    let told = "of class somebody-elses: see that one runs";
+    demo.until("nobody's class is told", |cluster| {
+        let identity = condition(cluster, "IdentityReady");
+        identity.is_some_and(|it| it.status == "False" && it.message.contains(told))
+    })
+    .await;
+
+    let class = json!({ "spec": { "identity": { "spire": { "className": CLASS } } } });
+    let class = format!("--patch={class}");
+    let patch = ["patch", "spikecluster/demo", "--type=merge", &class];
+    namespace.kubectl(&patch).await.expect("patched");
     demo.until_settled().await;
 
     let superuser = Person { namespace: &namespace, role: "superuser" };

@@ -44,12 +44,40 @@ pub(super) async fn kinds(
     Ok(unserved)
 }
 
-/// Nobody is given an identity by a kind that isn't there.
-pub(super) fn identity(unserved: &BTreeSet<Kind>) -> Option<String> {
-    unserved.contains(&Kind::ClusterSpiffeId).then(|| {
-        "the kind ClusterSPIFFEID is not installed: install SPIRE's controller manager, or set \
-         spec.identity.spire.clusterSPIFFEIDs to None and register the pods yourself"
-            .to_owned()
+/// Nobody is given an identity by a kind that isn't there, nor by objects that nobody reads.
+pub(super) fn identity(
+    unserved: &BTreeSet<Kind>,
+    base: &[(Object, Option<Value>)],
+) -> Option<String> {
+    if unserved.contains(&Kind::ClusterSpiffeId) {
+        let none = "the kind ClusterSPIFFEID is not installed: install SPIRE's controller manager, \
+                    or set spec.identity.spire.clusterSPIFFEIDs to None and register the pods \
+                    yourself";
+        return Some(none.to_owned());
+    }
+    let ours = base.iter().filter(|(object, _)| object.kind == Kind::ClusterSpiffeId);
+    let mut there = ours.filter_map(|(object, live)| Some((&object.name, live.as_ref()?)));
+    there.find_map(|(name, live)| unread(name, live))
+}
+
+/// Why a `ClusterSPIFFEID` gives nobody an identity. Its status is what the controller manager made of
+/// it, and absent until one did.
+fn unread(name: &str, live: &Value) -> Option<String> {
+    let count = |what: &str| live.pointer(&format!("/status/stats/{what}")).and_then(Value::as_u64);
+    if live.pointer("/status/stats").is_none() {
+        let class = live.pointer("/spec/className").and_then(Value::as_str);
+        let class = class.map_or("no class".to_owned(), |class| format!("class {class}"));
+        return Some(format!(
+            "no SPIRE controller manager has taken up ClusterSPIFFEID {name}, of {class}: see that \
+             one runs, and make spec.identity.spire.className its class",
+        ));
+    }
+    let failed = count("podEntryRenderFailures")? + count("entryFailures")?;
+    (failed > 0).then(|| {
+        format!(
+            "SPIRE takes {failed} of the entries of ClusterSPIFFEID {name} not, and the log of its \
+             controller manager says why: spec.trustDomain must be SPIRE's",
+        )
     })
 }
 
@@ -70,4 +98,33 @@ pub(super) async fn mounts<'a>(
     let at = |event: &Event| event.last_timestamp.as_ref().map(|time| time.0);
     let newest = events.into_iter().max_by_key(at);
     Ok(newest.and_then(|event| event.message).map(|message| format!("{}: {message}", pod.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn with(stats: &Value) -> Value {
+        json!({ "spec": { "className": "blue" }, "status": { "stats": stats } })
+    }
+
+    #[test]
+    fn an_object_that_no_controller_manager_took_up_is_told_with_its_class() {
+        let why = unread("spike-1-nexus", &json!({ "spec": { "className": "blue" } }));
+        let why = why.expect("nobody reads it");
+        assert!(why.contains("ClusterSPIFFEID spike-1-nexus, of class blue"), "{why}");
+        let why = unread("spike-1-nexus", &json!({ "spec": {}, "status": {} }));
+        assert!(why.is_some_and(|why| why.contains("of no class")));
+    }
+
+    #[test]
+    fn entries_that_spire_refuses_are_counted() {
+        let taken = json!({ "podEntryRenderFailures": 0, "entryFailures": 0, "podsSelected": 3 });
+        assert_eq!(unread("spike-1-nexus", &with(&taken)), None);
+        let refused = json!({ "podEntryRenderFailures": 2, "entryFailures": 1 });
+        let why = unread("spike-1-nexus", &with(&refused)).expect("refused");
+        assert!(why.contains("3 of the entries") && why.contains("spec.trustDomain"), "{why}");
+    }
 }
