@@ -231,7 +231,7 @@ pub(crate) const OVERRIDDEN_ENV: Rule = Rule {
     name: "overridden-env",
     at: OVERRIDES,
     field: ".env",
-    cel: "!has(self.env) || self.env.all(variable, !variable.name.startsWith('SPIKE_') && !variable.name.startsWith('SPIFFE_'))",
-    says: "variables SPIKE_* and SPIFFE_* are the operator's: podOverrides.env can't have them",
+    cel: "!has(self.env) || self.env.all(variable, !variable.name.startsWith('SPIKE_') && !variable.name.startsWith('SPIFFE_') && !(variable.name in ['STORE_USER', 'STORE_ROLE']))",
+    says: "variables SPIKE_*, SPIFFE_*, STORE_USER and STORE_ROLE are the operator's: podOverrides.env can't have them",
     numbers: &[],
 };

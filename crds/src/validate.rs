@@ -8,6 +8,7 @@ mod keys;
 mod pods;
 mod problem;
 mod store;
+mod syntax;
 #[cfg(test)]
 mod tests;
 
@@ -101,6 +102,7 @@ pub fn validate(cluster: &SpikeCluster) -> Result<ValidatedCluster, Vec<Problem>
     problems.unseal(&spec.unseal);
     problems.rollout(&spec.rollout);
     problems.overrides(spec);
+    problems.network(&spec.network_policy);
     match (quorum, store, identity, nexus_replicas, problems.0.is_empty()) {
         (Some(quorum), Some(store), Some(identity), Some(nexus_replicas), true) => {
             let recovery = spec.recovery.clone().and_then(|recovery| recovery.age);

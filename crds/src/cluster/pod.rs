@@ -66,7 +66,7 @@ pub struct PodOverrides {
     #[schemars(length(min = 1, max = 253))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime_class_name: Option<String>,
-    /// More variables; `SPIKE_*` and `SPIFFE_*` are the operator's.
+    /// More variables; `SPIKE_*`, `SPIFFE_*`, `STORE_USER` and `STORE_ROLE` are the operator's.
     #[schemars(
         length(max = 32),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])

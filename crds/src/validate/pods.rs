@@ -66,9 +66,11 @@ impl Problems {
         let mut keys = overrides.labels.keys().chain(overrides.annotations.keys());
         let ours = keys.any(|key| is_ours(key));
         self.obey_at(at, &rules::OVERRIDDEN_LABELS, !ours, &[]);
-        let said = |name: &str| name.starts_with("SPIKE_") || name.starts_with("SPIFFE_");
-        let ours = overrides.env.iter().any(|variable| said(&variable.name));
+        let ours = overrides.env.iter().any(|variable| is_said(&variable.name));
         self.obey_at(at, &rules::OVERRIDDEN_ENV, !ours, &[]);
+        self.labels(&format!("{at}.labels"), &overrides.labels);
+        self.annotations(&format!("{at}.annotations"), &overrides.annotations);
+        self.labels(&format!("{at}.nodeSelector"), &overrides.node_selector);
         if let Some(affinity) = &overrides.affinity {
             let read = serde_json::from_value::<Affinity>(Value::Object(affinity.clone()));
             self.require(read.is_ok(), format!("{at}.affinity"), || {
@@ -76,6 +78,13 @@ impl Problems {
             });
         }
     }
+}
+
+/// Whether a variable is one by which our programs are told what to do.
+fn is_said(name: &str) -> bool {
+    name.starts_with("SPIKE_")
+        || name.starts_with("SPIFFE_")
+        || ["STORE_USER", "STORE_ROLE"].contains(&name)
 }
 
 /// Whether a label or annotation says whose an object is.

@@ -126,3 +126,77 @@ fn what_is_left_out_is_the_default_of_the_crd() {
     assert_eq!((cluster.generation, cluster.nexus_replicas), (1, 2));
     assert_eq!(cluster.namespace, "default");
 }
+
+/// The fields of which something is said, if the part is added to the quickstart's spec.
+fn fields(part: &str) -> Vec<String> {
+    let text = QUICKSTART.replacen("spec:\n", &format!("spec:\n  {part}\n"), 1);
+    let problems = validate(&manifest::read(&text).expect("readable")).err().unwrap_or_default();
+    problems.into_iter().map(|problem| problem.field).collect()
+}
+
+#[test]
+fn networks_are_what_kubernetes_takes() {
+    let egress = |cidr: &str| fields(&format!("networkPolicy: {{egressCIDRs: [{cidr:?}]}}"));
+    for cidr in ["10.0.0.0/8", "0.0.0.0/0", "2001:db8::/32", "::/0", "10.1.2.3/32"] {
+        assert_eq!(egress(cidr), Vec::<String>::new(), "{cidr}");
+    }
+    for cidr in ["10.0.0.0/33", "10.0.0/8", "::/129", "1:2/3", "..../1", "10.0.0.0"] {
+        assert_eq!(egress(cidr), ["spec.networkPolicy.egressCIDRs[0]"], "{cidr}");
+    }
+}
+
+#[test]
+fn who_may_reach_nexus_is_who_kubernetes_can_find() {
+    let of = |peer: &str| fields(&format!("networkPolicy: {{extraIngress: [{peer}]}}"));
+    for peer in [
+        "{podSelector: {}}",
+        "{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: a, b: ''}}, podSelector: {}}",
+        "{podSelector: {matchExpressions: [{key: a, operator: In, values: [b]}, {key: c, operator: Exists}]}}",
+        "{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}",
+    ] {
+        assert_eq!(of(peer), Vec::<String>::new(), "{peer}");
+    }
+    for (peer, field) in [
+        ("{}", ""),
+        ("{podSelector: {}, ipBlock: {cidr: 10.0.0.0/8}}", ""),
+        (
+            "{namespaceSelector: {matchLabels: {\"a b\": \"c d\"}}}",
+            ".namespaceSelector.matchLabels",
+        ),
+        ("{podSelector: {matchLabels: {a: \"-\"}}}", ".podSelector.matchLabels"),
+        ("{podSelector: {matchLabels: {Ex.org/a: b}}}", ".podSelector.matchLabels"),
+        (
+            "{podSelector: {matchExpressions: [{key: a, operator: In}]}}",
+            ".podSelector.matchExpressions[0]",
+        ),
+        (
+            "{podSelector: {matchExpressions: [{key: a, operator: Is}]}}",
+            ".podSelector.matchExpressions[0]",
+        ),
+        ("{ipBlock: {cidr: 10.0.0.0/33}}", ".ipBlock.cidr"),
+        ("{ipBlock: {cidr: 10.0.0.0/8, except: [11.0.0.0/16]}}", ".ipBlock.except[0]"),
+        ("{ipBlock: {cidr: 10.0.0.0/8, except: [10.0.0.0/8]}}", ".ipBlock.except[0]"),
+    ] {
+        assert_eq!(of(peer), [format!("spec.networkPolicy.extraIngress[0]{field}")], "{peer}");
+    }
+}
+
+#[test]
+fn what_is_changed_about_pods_is_what_kubernetes_takes() {
+    let of = |overrides: &str| fields(&format!("keeper: {{podOverrides: {{{overrides}}}}}"));
+    let fine =
+        "labels: {example.org/a: b}, annotations: {Example.org/A: 'c d'}, nodeSelector: {a: ''}";
+    assert_eq!(of(fine), Vec::<String>::new());
+    let long = "a".repeat(64);
+    for (overrides, field) in [
+        ("labels: {\"a b\": c}".to_owned(), "labels"),
+        ("labels: {a: \"c d\"}".to_owned(), "labels"),
+        (format!("labels: {{{long}: a}}"), "labels"),
+        ("annotations: {\"a b\": c}".to_owned(), "annotations"),
+        ("nodeSelector: {a.: c}".to_owned(), "nodeSelector"),
+        ("env: [{name: STORE_USER, value: eve}]".to_owned(), "env"),
+        ("env: [{name: STORE_ROLE, value: eve}]".to_owned(), "env"),
+    ] {
+        assert_eq!(of(&overrides), [format!("spec.keeper.podOverrides.{field}")], "{overrides}");
+    }
+}

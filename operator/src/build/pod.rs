@@ -86,12 +86,13 @@ impl Program<'_> {
     }
 
     fn container(self, cluster: &Cluster) -> Value {
-        let own = |name: &str| self.env.iter().any(|v| v.get("name") == Some(&json!(name)));
-        let extra = self.overrides.env.iter().filter(|variable| !own(&variable.name));
-        let extra = extra.map(|variable| var(&variable.name, variable.value.clone()));
         let mounted = self.mounted.iter().flat_map(|mounted| mounted.env.clone());
-        let env: Vec<_> =
-            self.env.iter().cloned().chain(mounted).chain(extra.collect::<Vec<_>>()).collect();
+        let mut env: Vec<_> = self.env.into_iter().chain(mounted).collect();
+        let own = |name: &str| env.iter().any(|v| v.get("name") == Some(&json!(name)));
+        let extra = self.overrides.env.iter().filter(|variable| !own(&variable.name));
+        let extra: Vec<_> =
+            extra.map(|variable| var(&variable.name, variable.value.clone())).collect();
+        env.extend(extra);
         let mounts: Vec<_> = self.mounted.iter().map(|mounted| mounted.mount.clone()).collect();
         let pull = cluster.image.pull_policy.map(|policy| match policy {
             PullPolicy::Always => "Always",
