@@ -1,8 +1,10 @@
 //! Does one step. Every write is one that may be done again.
 
+mod write;
+
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
-    Api, ResourceExt,
+    Api,
     api::{
         DeleteParams, DynamicObject, EvictParams, ObjectMeta, Patch, PatchParams, PostParams,
         Preconditions,
@@ -19,7 +21,7 @@ use crate::{
     compare::agrees,
     context::Context,
     error::Error,
-    names::{AUTHORITY_SECRET, FINALIZER, Half, MANAGER, Part, annotation},
+    names::{AUTHORITY_SECRET, FINALIZER, Half, Part, annotation},
     observe::{self, Escrowed, Live, number, ring::newest, text},
     plan::{Hold, Stage, Step},
 };
@@ -163,70 +165,6 @@ impl Target<'_> {
             return self.put(object, None).await;
         }
         self.write(object).await
-    }
-
-    /// Server-side apply; a workload carries the version it was read at, so that an operator which
-    /// no longer leads fails.
-    async fn write(&self, object: Object) -> Result<(), Error> {
-        let live = match object.kind {
-            Kind::StatefulSet => self.live.stateful_set.as_ref(),
-            Kind::Deployment if object.name == self.cluster.names.part(Part::Nexus) => {
-                self.live.deployment.as_ref()
-            }
-            _ => None,
-        };
-        let version = live.and_then(|live| text(live, &["metadata", "resourceVersion"]));
-        self.put(object, version).await
-    }
-
-    async fn put(&self, object: Object, version: Option<&str>) -> Result<(), Error> {
-        let what = format!("apply {object}");
-        let Object { kind, name, mut manifest } = object;
-        let metadata = manifest.get_mut("metadata").and_then(Value::as_object_mut);
-        if let (Some(version), Some(metadata)) = (version, metadata) {
-            metadata.insert("resourceVersion".to_owned(), json!(version));
-        }
-        let api = self.ctx.api(kind, &self.cluster.names.namespace);
-        let params = PatchParams::apply(MANAGER);
-        let applied = api.patch(&name, &params.clone().force(), &Patch::Apply(&manifest)).await;
-        let applied = match applied {
-            // What somebody added stands beside what is ours, and both can't be: lists are taken
-            // back as a whole.
-            Err(kube::Error::Api(why)) if why.code == 422 => {
-                match api.patch(&name, &params, &Patch::Merge(&manifest)).await {
-                    Ok(_) => {
-                        api.patch(&name, &params.clone().force(), &Patch::Apply(&manifest)).await
-                    }
-                    Err(_) => Err(kube::Error::Api(why)),
-                }
-            }
-            applied => applied,
-        };
-        match applied {
-            // It can't become what it should be, and nothing is lost with it: it is made anew.
-            Err(kube::Error::Api(why)) if why.code == 422 && kind.is_replaceable() => {
-                tracing::warn!(object = what, %why, "is deleted, to be made anew");
-                let deleted = api.delete(&name, &DeleteParams::background()).await;
-                gone(deleted.map(drop), &what)
-            }
-            Ok(now) if now.annotations().contains_key(annotation::RETAINED) => {
-                let mark = json!({"metadata": {"annotations": {annotation::RETAINED: null}}});
-                let taken = api.patch(&name, &params, &Patch::Merge(mark)).await;
-                gone(taken.map(drop), &what)
-            }
-            applied => applied.map(drop).map_err(Error::kubernetes(what)),
-        }
-    }
-
-    /// A Job's template can't change: it is made once.
-    async fn create(&self, object: Object) -> Result<(), Error> {
-        let what = format!("create {object}");
-        let api = self.ctx.api(object.kind, &self.cluster.names.namespace);
-        let object: DynamicObject = serde_json::from_value(object.manifest).expect("an object");
-        match api.create(&PostParams::default(), &object).await {
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
-            made => made.map(drop).map_err(Error::kubernetes(what)),
-        }
     }
 
     fn pods(&self) -> Api<Pod> {

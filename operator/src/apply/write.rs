@@ -1,0 +1,116 @@
+//! Writes one object as it should be, whatever stands in its place.
+
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
+    core::Status,
+};
+use serde_json::{Value, json};
+
+use super::{Target, gone};
+use crate::{
+    build::{Kind, Object},
+    error::Error,
+    names::{MANAGER, Part, annotation},
+    observe::text,
+};
+
+/// What the API server says of a manifest, or of what it would become.
+const INVALID: u16 = 422;
+
+impl Target<'_> {
+    /// Server-side apply; a workload carries the version it was read at, so that an operator which
+    /// no longer leads fails.
+    pub(super) async fn write(&self, object: Object) -> Result<(), Error> {
+        let live = match object.kind {
+            Kind::StatefulSet => self.live.stateful_set.as_ref(),
+            Kind::Deployment if object.name == self.cluster.names.part(Part::Nexus) => {
+                self.live.deployment.as_ref()
+            }
+            _ => None,
+        };
+        let version = live.and_then(|live| text(live, &["metadata", "resourceVersion"]));
+        self.put(object, version).await
+    }
+
+    pub(super) async fn put(&self, object: Object, version: Option<&str>) -> Result<(), Error> {
+        let what = format!("apply {object}");
+        let Object { kind, name, mut manifest } = object;
+        let metadata = manifest.get_mut("metadata").and_then(Value::as_object_mut);
+        if let (Some(version), Some(metadata)) = (version, metadata) {
+            metadata.insert("resourceVersion".to_owned(), json!(version));
+        }
+        let api = self.ctx.api(kind, &self.cluster.names.namespace);
+        match apply(&api, &name, &manifest).await {
+            Err(kube::Error::Api(why)) if why.code == INVALID && kind.is_replaceable() => {
+                replace(&api, &name, &manifest, why, what).await
+            }
+            Ok(now) if now.annotations().contains_key(annotation::RETAINED) => {
+                let mark = json!({"metadata": {"annotations": {annotation::RETAINED: null}}});
+                let params = PatchParams::apply(MANAGER);
+                let taken = api.patch(&name, &params, &Patch::Merge(mark)).await;
+                gone(taken.map(drop), &what)
+            }
+            applied => applied.map(drop).map_err(Error::kubernetes(what)),
+        }
+    }
+
+    /// A Job's template can't change: it is made once.
+    pub(super) async fn create(&self, object: Object) -> Result<(), Error> {
+        let what = format!("create {object}");
+        let api = self.ctx.api(object.kind, &self.cluster.names.namespace);
+        let object: DynamicObject = serde_json::from_value(object.manifest).expect("an object");
+        match api.create(&PostParams::default(), &object).await {
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            made => made.map(drop).map_err(Error::kubernetes(what)),
+        }
+    }
+}
+
+async fn apply(
+    api: &Api<DynamicObject>,
+    name: &str,
+    manifest: &Value,
+) -> Result<DynamicObject, kube::Error> {
+    let params = PatchParams::apply(MANAGER);
+    let forced = params.clone().force();
+    match api.patch(name, &forced, &Patch::Apply(manifest)).await {
+        // What somebody added stands beside what is ours, and both can't be: lists are taken back as
+        // a whole.
+        Err(kube::Error::Api(why)) if why.code == INVALID => {
+            match api.patch(name, &params, &Patch::Merge(manifest)).await {
+                Ok(_) => api.patch(name, &forced, &Patch::Apply(manifest)).await,
+                Err(_) => Err(kube::Error::Api(why)),
+            }
+        }
+        applied => applied,
+    }
+}
+
+/// What can't become what it should be is made anew: nothing is lost with it. It stays where the API
+/// server would not take the new one either, for then nothing at all would be there.
+async fn replace(
+    api: &Api<DynamicObject>,
+    name: &str,
+    manifest: &Value,
+    why: Box<Status>,
+    what: String,
+) -> Result<(), Error> {
+    if !is_valid(api, manifest).await {
+        return Err(Error::kubernetes(what)(kube::Error::Api(why)));
+    }
+    tracing::warn!(object = what, %why, "is deleted, to be made anew");
+    let deleted = api.delete(name, &DeleteParams::background()).await;
+    gone(deleted.map(drop), &what)
+}
+
+/// The API server would take it, were nothing in its place.
+async fn is_valid(api: &Api<DynamicObject>, manifest: &Value) -> bool {
+    let object: DynamicObject = serde_json::from_value(manifest.clone()).expect("an object");
+    let params = PostParams { dry_run: true, field_manager: Some(MANAGER.to_owned()) };
+    match api.create(&params, &object).await {
+        // Whether its name is free is asked last of all.
+        Err(kube::Error::Api(why)) => why.code == 409,
+        made => made.is_ok(),
+    }
+}
