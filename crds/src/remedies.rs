@@ -36,7 +36,7 @@ const fn someone(remedy: Remedy) -> Remedy {
 }
 
 /// All of them, in the order of the documentation.
-pub static REMEDIES: [Remedy; 26] = [
+pub static REMEDIES: [Remedy; 28] = [
     when(
         "Ready",
         "False",
@@ -55,6 +55,19 @@ pub static REMEDIES: [Remedy; 26] = [
         &["InvalidSpec", "InvalidOverride"],
         "change the field that the message names",
     )),
+    someone(when(
+        "Stalled",
+        "True",
+        &["ApplyRefused"],
+        "the API server refuses an object that the spec comes to, as the message says: change the field that \
+         led to it, or the admission policy",
+    )),
+    when(
+        "Reconciling",
+        "True",
+        &["ApplyFailed"],
+        "a write was not taken, as the message says; it is tried again, ever more slowly",
+    ),
     someone(when(
         "Stalled",
         "True",

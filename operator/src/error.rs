@@ -15,6 +15,9 @@ pub enum Error {
         /// What.
         what: String,
     },
+    /// An object of our name is somebody else's.
+    #[error("{0} is somebody else's")]
+    Foreign(String),
     /// The Kubernetes API failed or refused.
     #[error("{what}: {source}")]
     Kubernetes {
@@ -65,6 +68,11 @@ impl Error {
         }
     }
 
+    /// The Kubernetes API takes no object like this, however often it is asked.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Kubernetes { source: kube::Error::Api(said), .. } if said.code == 422)
+    }
+
     /// How long the Kubernetes API asks us to leave it alone.
     pub fn retry_after(&self) -> Duration {
         let Self::Kubernetes { source: kube::Error::Api(status), .. } = self else {
@@ -79,6 +87,7 @@ impl Error {
         match self {
             Self::Unreadable(_) => "invalid",
             Self::Raced { .. } => "raced",
+            Self::Foreign(_) => "foreign",
             Self::Slow(_) => "slow",
             Self::Kubernetes { .. } => "kubernetes",
             Self::Nexus { .. } => "nexus",

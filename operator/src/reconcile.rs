@@ -28,7 +28,7 @@ use crate::{
     names::{FINALIZER, Names},
     observe::{Live, again, observe},
     plan::{Hold, JobLook, Observed, Step, Wait, plan},
-    status,
+    status::{self, Failure, Seen},
     validate::validate,
 };
 
@@ -86,7 +86,7 @@ async fn remembered(spec: &SpikeCluster, ctx: &Context) -> Result<Option<Action>
     if acts(&decided.step).is_some() {
         return Ok(None);
     }
-    report(spec, decided.status(spec, &cluster, now), ctx).await?;
+    report(spec, decided.status(spec, &cluster, None, now), ctx).await?;
     ctx.succeeded(&names);
     Ok(Some(Action::requeue(next(&decided))))
 }
@@ -177,7 +177,8 @@ async fn one(spec: &SpikeCluster, ctx: &Context) -> Result<Action, Error> {
     if decided.step == Step::Release {
         return applied.map(|()| Action::await_change());
     }
-    report(spec, decided.status(spec, &cluster, now), ctx).await?;
+    let failure = applied.as_ref().err().and_then(Failure::of);
+    report(spec, decided.status(spec, &cluster, failure.as_ref(), now), ctx).await?;
     applied?;
     ctx.succeeded(&cluster.names);
     let pause = next(&decided);
@@ -219,9 +220,15 @@ struct Decided {
 }
 
 impl Decided {
-    fn status(&self, spec: &SpikeCluster, cluster: &Cluster, now: Timestamp) -> SpikeClusterStatus {
+    fn status(
+        &self,
+        spec: &SpikeCluster,
+        cluster: &Cluster,
+        failure: Option<&Failure>,
+        now: Timestamp,
+    ) -> SpikeClusterStatus {
         let Self { live, observed, step } = self;
-        status::build(&status::Seen { spec, cluster, live, observed, step, now })
+        status::build(&Seen { spec, cluster, live, observed, step, failure, now })
     }
 
     /// False where time alone changes what is to be seen: a pod that should be gone, one that doesn't

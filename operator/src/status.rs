@@ -4,6 +4,7 @@
 //! are there only while they are true of something.
 
 mod conditions;
+mod failure;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -31,6 +32,7 @@ use crate::{
     version,
 };
 
+pub use failure::Failure;
 pub use words::sentence;
 pub(crate) use words::{KEEPERS_SCALED, scaled_by_hand};
 
@@ -49,6 +51,8 @@ pub struct Seen<'a> {
     pub observed: &'a Observed,
     /// What is done about it.
     pub step: &'a Step,
+    /// Why that could not be done.
+    pub failure: Option<&'a Failure>,
     /// When.
     pub now: Timestamp,
 }

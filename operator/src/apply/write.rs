@@ -2,7 +2,7 @@
 
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
+    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
     core::Status,
 };
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use super::{Target, gone};
 use crate::{
     build::{Kind, Object},
     error::Error,
-    names::{MANAGER, Part, annotation},
+    names::{MANAGER, Part, annotation, label},
     observe::text,
 };
 
@@ -57,13 +57,28 @@ impl Target<'_> {
 
     /// A Job's template can't change: it is made once.
     pub(super) async fn create(&self, object: Object) -> Result<(), Error> {
-        let what = format!("create {object}");
-        let api = self.ctx.api(object.kind, &self.cluster.names.namespace);
-        let object: DynamicObject = serde_json::from_value(object.manifest).expect("an object");
-        match api.create(&PostParams::default(), &object).await {
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
-            made => made.map(drop).map_err(Error::kubernetes(what)),
+        let (what, Object { kind, name, manifest }) = (object.to_string(), object);
+        let api = self.ctx.api(kind, &self.cluster.names.namespace);
+        let object: DynamicObject = serde_json::from_value(manifest).expect("an object");
+        let made = api.create(&PostParams::default(), &object).await;
+        if matches!(&made, Err(kube::Error::Api(why)) if why.code == 409) {
+            let named = ListParams::default().fields(&format!("metadata.name={name}"));
+            let there = api.list(&named).await;
+            let there = there.map_err(Error::kubernetes(format!("look for {what}")))?;
+            if there.iter().any(|there| !self.comes_to_be_seen(there)) {
+                return Err(Error::Foreign(what));
+            }
         }
+        made.map(drop).map_err(Error::kubernetes(format!("create {what}")))
+    }
+
+    /// The next look will count it among our Jobs. One that this look had before it, and did not take for
+    /// what was to be made, is another's with our labels.
+    fn comes_to_be_seen(&self, there: &DynamicObject) -> bool {
+        let uid = there.metadata.uid.as_deref();
+        let is_it = |job: &Value| text(job, &["metadata", "uid"]) == uid;
+        let ours = there.labels().get(label::CLUSTER) == Some(&self.cluster.names.cluster);
+        ours && !self.live.jobs.iter().any(is_it)
     }
 }
 

@@ -79,20 +79,27 @@ pub(super) fn all(seen: &Seen<'_>) -> Vec<Said> {
     if seen.cluster.paused {
         all.push(said("Paused", Some(true), "Paused", "spec.paused is true: nothing is changed"));
     }
-    match seen.step {
-        Step::Stall(stall) => {
-            let reason = words::reason_of_stall(stall);
-            all.push(said("Stalled", Some(true), reason, words::of_stall(stall)));
-        }
-        Step::Wait(wait) => {
-            let reason = words::reason_of_wait(wait);
-            all.push(said("Reconciling", Some(true), reason, waiting(seen, wait)));
-        }
-        Step::Idle | Step::Paused => {}
-        step => all.push(said("Reconciling", Some(true), "Applying", words::sentence(step))),
-    }
+    all.extend(progress(seen));
     advise(seen, &mut all);
     all
+}
+
+/// What is being done, or keeps it from being done.
+fn progress(seen: &Seen<'_>) -> Option<Said> {
+    if let Some(failure) = seen.failure {
+        let kind = if failure.stalls { "Stalled" } else { "Reconciling" };
+        return Some(said(kind, Some(true), failure.reason, failure.message.clone()));
+    }
+    Some(match seen.step {
+        Step::Stall(stall) => {
+            said("Stalled", Some(true), words::reason_of_stall(stall), words::of_stall(stall))
+        }
+        Step::Wait(wait) => {
+            said("Reconciling", Some(true), words::reason_of_wait(wait), waiting(seen, wait))
+        }
+        Step::Idle | Step::Paused => return None,
+        step => said("Reconciling", Some(true), "Applying", words::sentence(step)),
+    })
 }
 
 /// What Nexus advises is a reason of the condition that it is about.
@@ -130,7 +137,10 @@ fn ready(seen: &Seen<'_>) -> Said {
             said("Ready", Some(false), words::reason_of_wait(wait), waiting(seen, wait))
         }
         _ if serving > 0 => said("Ready", Some(false), "StoreUnreachable", unreachable(seen)),
-        _ => said("Ready", Some(false), "NotServing", "no Nexus serves yet"),
+        _ => match seen.failure {
+            Some(failure) => said("Ready", Some(false), failure.reason, failure.message.clone()),
+            None => said("Ready", Some(false), "NotServing", "no Nexus serves yet"),
+        },
     }
 }
 
@@ -288,10 +298,9 @@ fn identity(seen: &Seen<'_>) -> Said {
 
 fn rollout(seen: &Seen<'_>) -> Said {
     let kind = "RolloutComplete";
-    let nexus = seen.observed.nexus.as_ref();
-    let refused = seen.observed.keepers.as_ref().is_some_and(|set| {
-        set.bad.as_ref() == Some(&crate::build::wish(seen.cluster).keeper_template)
-    });
+    let (nexus, keepers) = (seen.observed.nexus.as_ref(), seen.observed.keepers.as_ref());
+    let wished = crate::build::wish(seen.cluster);
+    let refused = keepers.is_some_and(|set| set.bad.as_ref() == Some(&wished.keeper_template));
     if refused {
         let text = "a Keeper of the new template did not come up: the last good one is back";
         return said(kind, Some(false), "HydrationTimeout", text);
@@ -305,10 +314,18 @@ fn rollout(seen: &Seen<'_>) -> Said {
         Some(nexus) if nexus.rolling => {
             said(kind, Some(false), "NexusRollout", "Nexus replicas are being replaced")
         }
+        Some(nexus) if nexus.template != wished.nexus_template => {
+            let text = "Nexus is of an older template: the present one is not applied yet";
+            said(kind, Some(false), "NotApplied", text)
+        }
         Some(_) if rolls(seen.cluster, seen.observed) => {
             let manual = !seen.cluster.evicts;
             let reason = if manual { "Manual" } else { "KeeperRollout" };
             said(kind, Some(false), reason, "Keepers are of an older template")
+        }
+        Some(_) if keepers.is_some_and(|set| set.template != wished.keeper_template) => {
+            let text = "Keepers are of an older template: the present one is not applied yet";
+            said(kind, Some(false), "NotApplied", text)
         }
         Some(_) => said(kind, Some(true), "UpToDate", "every pod is of the present template"),
     }

@@ -34,7 +34,15 @@ fn report(spec: &SpikeCluster, step: Option<&Step>, now: Timestamp) -> SpikeClus
     let observed = observe(&cluster, &live, now);
     let planned = plan(&build::wish(&cluster), &observed);
     let step = step.unwrap_or(&planned);
-    build(&Seen { spec, cluster: &cluster, live: &live, observed: &observed, step, now })
+    build(&Seen {
+        spec,
+        cluster: &cluster,
+        live: &live,
+        observed: &observed,
+        step,
+        failure: None,
+        now,
+    })
 }
 
 fn find<'a>(status: &'a SpikeClusterStatus, kind: &str) -> Option<&'a Condition> {
@@ -129,6 +137,54 @@ fn what_waits_is_reconciling_and_says_for_what() {
     assert!(find(&status, "Stalled").is_none());
 }
 
+/// The status of a cluster that serves, with a Deployment of this template, and a step that failed.
+fn served(nexus: &str, failure: Option<&Failure>) -> SpikeClusterStatus {
+    let spec = manifest::read(TEXT).expect("a manifest");
+    let defaults = Defaults { image: "spike:1".to_owned() };
+    let cluster = validate(&spec, &defaults).expect("valid");
+    let wish = build::wish(&cluster);
+    let mut observed = healthy();
+    let set = observed.keepers.as_mut().expect("there");
+    set.template = wish.keeper_template.clone();
+    for pod in &mut observed.keeper_pods {
+        pod.template = wish.keeper_template.clone();
+    }
+    let wished = wish.nexus_template.to_string();
+    let template = crate::hash::Digest::read(if nexus == "wished" { &wished } else { nexus });
+    observed.nexus.as_mut().expect("there").template = template;
+    let (live, step) = (Live::default(), Step::ApplyNexus { peers: 3 });
+    let (spec, cluster, observed) = (&spec, &cluster, &observed);
+    build(&Seen { spec, cluster, live: &live, observed, step: &step, failure, now: at(0) })
+}
+
+#[test]
+fn a_write_that_is_refused_is_not_told_as_done() {
+    let refused = Failure {
+        reason: "ApplyRefused",
+        message: "apply Deployment/x: no".to_owned(),
+        stalls: true,
+    };
+    let status = served("older", Some(&refused));
+    let stalled = find(&status, "Stalled").expect("it is");
+    assert_eq!((stalled.reason.as_str(), &stalled.message), ("ApplyRefused", &refused.message));
+    assert!(find(&status, "Reconciling").is_none());
+    let failed = Failure { reason: "ApplyFailed", stalls: false, ..refused };
+    let status = served("older", Some(&failed));
+    assert_eq!(find(&status, "Reconciling").map(|c| c.reason.as_str()), Some("ApplyFailed"));
+    assert!(find(&status, "Stalled").is_none());
+}
+
+#[test]
+fn a_rollout_is_complete_when_what_is_wished_is_applied() {
+    let rollout = |nexus| {
+        let status = served(nexus, None);
+        let said = find(&status, "RolloutComplete").expect("always there");
+        (said.status.clone(), said.reason.clone())
+    };
+    assert_eq!(rollout("wished"), ("True".to_owned(), "UpToDate".to_owned()));
+    assert_eq!(rollout("older"), ("False".to_owned(), "NotApplied".to_owned()));
+}
+
 #[test]
 fn a_patch_takes_back_what_is_no_more() {
     let before = SpikeClusterStatus {
@@ -179,6 +235,7 @@ fn said(live: &Live, kind: &str) -> (String, String) {
         live,
         observed: &observed,
         step: &step,
+        failure: None,
         now: at(120),
     };
     let status = build(&seen);
