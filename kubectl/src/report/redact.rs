@@ -46,6 +46,8 @@ const WHO_AND_WHAT: [&str; 3] = ["path", "policy", "principal"];
 struct Looks {
     /// Key and value: a password in a connection string, a token in JSON.
     named: Regex,
+    /// The name of what holds a secret; not `secretName`, which names a place.
+    name: Regex,
     /// `scheme://user:password@`.
     userinfo: Regex,
     /// Tokens, keys of age, recovery shards, private keys.
@@ -58,7 +60,10 @@ static LOOKS: LazyLock<Looks> = LazyLock::new(|| {
     let regex = |pattern: &str| Regex::new(pattern).expect("our own patterns are valid");
     Looks {
         named: regex(
-            r#"(?i)\b((?:ssl)?password|passwd|pwd|passphrase|secret|token|api[-_]?key|authorization)(\\?["']?\s*[=:]\s*)(\\?"[^"]*"|'[^']*'|[^\s,;&{}\[\]"']+)"#,
+            r#"(?i)([\w.-]*(?:password|passwd|pwd|passphrase|secret|token|credentials?|authorization|(?:api|access|private|secret)[-_]?key))(\\?["']?\s*[=:]\s*)(\\?"[^"]*"|'[^']*'|[^\s,;&{}\[\]"']+)"#,
+        ),
+        name: regex(
+            r"(?i)(?:password|passwd|pwd|passphrase|secret|token|(?:api|access|private|secret)[-_]?key)$",
         ),
         userinfo: regex(r#"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s@"']+@"#),
         whole: regex(concat!(
@@ -74,7 +79,7 @@ static LOOKS: LazyLock<Looks> = LazyLock::new(|| {
 
 /// A text in which nothing looks like a secret.
 pub(super) fn text(text: &str) -> String {
-    let Looks { named, userinfo, whole, digits } = &*LOOKS;
+    let Looks { named, userinfo, whole, digits, .. } = &*LOOKS;
     let text = whole.replace_all(text, REDACTED);
     let text = userinfo.replace_all(&text, format!("${{1}}{REDACTED}@"));
     let text = named.replace_all(&text, |found: &Captures<'_>| {
@@ -109,15 +114,28 @@ pub(super) fn about(instance: &str, lines: &str) -> String {
 }
 
 fn line(written: &str) -> String {
-    let Ok(Value::Object(mut fields)) = serde_json::from_str(written) else { return text(written) };
-    for name in WHO_AND_WHAT {
-        if let Some(value) = fields.get_mut(name) {
-            *value = REDACTED.into();
-        }
-    }
-    let mut fields = Value::Object(fields);
+    let Ok(mut fields @ Value::Object(_)) = serde_json::from_str(written) else {
+        return text(written);
+    };
+    who_and_what(&mut fields);
     strings(&mut fields);
     fields.to_string()
+}
+
+fn who_and_what(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(who_and_what),
+        Value::Object(fields) => {
+            for (name, value) in fields.iter_mut() {
+                if WHO_AND_WHAT.contains(&name.as_str()) {
+                    *value = REDACTED.into();
+                } else {
+                    who_and_what(value);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// An object of Kubernetes.
@@ -146,12 +164,29 @@ fn walk(value: &mut Value) {
             if let Some(Value::Object(annotations)) = fields.get_mut("annotations") {
                 annotations.retain(|name, _| ANNOTATIONS.contains(&name.as_str()));
             }
+            for said in ["args", "command"] {
+                if let Some(Value::Array(words)) = fields.get_mut(said) {
+                    after_flags(words);
+                }
+            }
             if let Some(Value::Array(variables)) = fields.get_mut("env") {
                 variables.iter_mut().filter_map(Value::as_object_mut).for_each(variable);
             }
             fields.values_mut().for_each(walk);
         }
         _ => {}
+    }
+}
+
+/// `--password`, and then what it is.
+fn after_flags(words: &mut [Value]) {
+    let mut secret = false;
+    for word in words {
+        let flag = word.as_str().is_some_and(|word| word.starts_with('-'));
+        if secret && !flag {
+            *word = REDACTED.into();
+        }
+        secret = flag && word.as_str().is_some_and(|word| LOOKS.name.is_match(word));
     }
 }
 
@@ -170,9 +205,8 @@ fn strings(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(strings),
         Value::Object(fields) => {
             for (name, value) in fields.iter_mut() {
-                let secret = ["password", "passphrase", "token"].contains(&name.as_str());
                 match value {
-                    Value::String(held) if secret => REDACTED.clone_into(held),
+                    Value::String(held) if LOOKS.name.is_match(name) => REDACTED.clone_into(held),
                     other => strings(other),
                 }
             }
@@ -190,6 +224,14 @@ mod tests {
     const CANARY: &str = "cAnArY7";
 
     #[test]
+    fn what_follows_a_flag_for_a_secret_is_replaced() {
+        let args = json!(["--user", "spike", "--db-password", CANARY, "--secret-name", "login"]);
+        let shown = object(json!({"spec": {"containers": [{"args": args}]}})).to_string();
+        assert!(!shown.contains(CANARY), "{shown}");
+        assert!(shown.contains("spike") && shown.contains("login"), "{shown}");
+    }
+
+    #[test]
     fn what_looks_like_a_secret_is_replaced_wherever_it_stands() {
         let shard = "c0ffee11".repeat(8);
         for (hostile, canary) in [
@@ -202,6 +244,10 @@ mod tests {
             (format!("Authorization: Bearer {CANARY}"), CANARY),
             (format!("sent bearer {CANARY}.x-y_z"), CANARY),
             (format!("eyJhbGciOiJSUzI1NiJ9.eyJ{CANARY}.sig"), CANARY),
+            (format!("AWS_SECRET_ACCESS_KEY={CANARY}"), CANARY),
+            (format!("PGPASSWORD={CANARY} psql"), CANARY),
+            (format!(r#"{{"oauth":{{"clientSecret":"{CANARY}"}}}}"#), CANARY),
+            (format!(r#"{{"fields":{{"path":"{CANARY}"}}}}"#), CANARY),
             (format!("AGE-SECRET-KEY-1{CANARY}"), CANARY),
             (format!("spike:3:{shard}"), &shard),
             (format!("root {shard}"), &shard),

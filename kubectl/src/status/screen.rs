@@ -169,8 +169,12 @@ impl Screen<'_> {
         }
         if let Some(recovery) = &status.recovery {
             let threshold = recovery.threshold.map_or_else(|| "?".to_owned(), |n| n.to_string());
-            let custodians = recovery.recipients.len();
-            return writeln!(to, "Recovery  any {threshold} of {custodians} custodians' shards");
+            return match recovery.recipients.len() {
+                0 => writeln!(to, "Recovery  any {threshold} of the shards given out, in plain"),
+                custodians => {
+                    writeln!(to, "Recovery  any {threshold} of {custodians} custodians' shards")
+                }
+            };
         }
         let escrowed = status.conditions.iter().find(|c| c.type_ == "RecoveryEscrowed");
         match escrowed {

@@ -181,3 +181,11 @@ fn what_others_chose_moves_no_cursor_and_begins_no_line() {
     assert!(!text.contains(['\u{1b}', '\u{7}']) && !text.contains("\nReady"), "{text}");
     assert_eq!(text.matches(r"\u{1b}]0;mine\u{7}\nReady").count(), 7, "{text}");
 }
+
+#[test]
+fn shards_that_were_given_out_in_plain_have_no_custodians() {
+    let mut seen = status(&[]);
+    seen["recovery"] = json!({"threshold": 2});
+    let text = shown(&cluster(&seen), None, &[]);
+    assert!(text.contains("Recovery  any 2 of the shards given out, in plain\n"), "{text}");
+}
