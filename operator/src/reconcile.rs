@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{
     Api, Resource,
     api::{ApiResource, DynamicObject, ObjectMeta, Patch, PatchParams},
@@ -43,6 +43,9 @@ const LATER: Duration = Duration::from_secs(30);
 
 /// What takes longer hangs, as on a connection that nobody answers any more, and begins anew.
 const LONGEST: Duration = Duration::from_mins(1);
+
+/// Of an event's note the API server takes one kilobyte.
+const NOTE: usize = 1024;
 
 /// Drives one `SpikeCluster` towards its spec, then reports what it saw.
 ///
@@ -356,16 +359,37 @@ async fn report(
     let namespace = spec.metadata.namespace.as_deref().unwrap_or_default();
     let name = spec.metadata.name.as_deref().unwrap_or_default();
     let api: Api<SpikeCluster> = Api::namespaced(ctx.client.clone(), namespace);
-    let status = status::patch(spec.status.as_ref(), &status);
+    let fields = status::patch(spec.status.as_ref(), &status);
     // Of the very object that was looked at: who slept meanwhile says nothing any more.
     let version = &spec.metadata.resource_version;
     let patch = Patch::Merge(json!({
         "metadata": {"resourceVersion": version},
-        "status": status,
+        "status": fields,
     }));
     match api.patch_status(name, &PatchParams::default(), &patch).await {
         // It went, or somebody was faster: the next look tells.
         Err(kube::Error::Api(why)) if why.code == 404 || why.code == 409 => Ok(()),
-        done => done.map(drop).map_err(Error::kubernetes("patch the status")),
+        done => {
+            done.map_err(Error::kubernetes("patch the status"))?;
+            if let Some(stalled) = status::newly_stalled(spec.status.as_ref(), &status) {
+                warn(spec, stalled, ctx).await;
+            }
+            Ok(())
+        }
     }
+}
+
+/// Tells of what people must mend, in the log and as an event.
+async fn warn(spec: &SpikeCluster, stalled: &Condition, ctx: &Context) {
+    let Condition { reason, message, .. } = stalled;
+    tracing::warn!(cluster = names(&spec.metadata).instance(), reason, "stalled: {message}");
+    let note = message.get(..message.floor_char_boundary(NOTE)).unwrap_or_default();
+    let event = Event {
+        type_: EventType::Warning,
+        reason: reason.clone(),
+        note: Some(note.to_owned()),
+        action: "Stall".to_owned(),
+        secondary: None,
+    };
+    publish(ctx, &event, &spec.object_ref(&())).await;
 }

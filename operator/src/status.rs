@@ -68,6 +68,20 @@ pub fn invalid(spec: &SpikeCluster, invalid: &Invalid, now: Timestamp) -> SpikeC
     }
 }
 
+/// What a cluster is stalled by, if that is another thing than before: told once, not at every look.
+pub(crate) fn newly_stalled<'a>(
+    before: Option<&SpikeClusterStatus>,
+    after: &'a SpikeClusterStatus,
+) -> Option<&'a Condition> {
+    let now = stalled(after)?;
+    let was = before.and_then(stalled);
+    was.is_none_or(|was| was.reason != now.reason).then_some(now)
+}
+
+fn stalled(status: &SpikeClusterStatus) -> Option<&Condition> {
+    status.conditions.iter().find(|condition| condition.type_ == "Stalled")
+}
+
 /// A patch for an object that can't be read; none if its status says so already.
 ///
 /// Other conditions are of a time when it could be: they go.
