@@ -113,7 +113,10 @@ impl Target<'_> {
         for (kind, name, uid) in &self.live.spare {
             let api = self.ctx.api(*kind, &self.cluster.names.namespace);
             let what = format!("delete {}/{name}", kind.name());
-            gone(api.delete(name, &just(Some(uid))).await.map(drop), &what)?;
+            // A Job's pods would stay behind otherwise.
+            let only = just(Some(uid)).preconditions;
+            let only = DeleteParams { preconditions: only, ..DeleteParams::background() };
+            gone(api.delete(name, &only).await.map(drop), &what)?;
         }
         let served = |(object, _): &&(Object, _)| !self.live.unserved.contains(&object.kind);
         for (object, live) in self.live.base.iter().filter(served) {

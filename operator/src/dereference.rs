@@ -21,7 +21,7 @@ use crate::{
     error::Error,
     looks::{Asked, Look},
     names::{AUTHORITY_BUNDLE, Part, annotation},
-    observe::{Ending, Escrowed, Live, PodLook, is_ours, text},
+    observe::{Ending, Escrowed, Live, PodLook, is_ours, spent, text},
     plan::Stage,
     version::{self, Version},
 };
@@ -47,8 +47,12 @@ pub(crate) async fn dereference(
         pods.iter().filter(|pod| pod.component == part).cloned().collect::<Vec<_>>()
     };
     let (keepers, nexus, mut workers) = (of(Part::Keeper), of(Part::Nexus), of(Part::Bootstrap));
+    let ended = workers.iter().filter(|pod| pod.ended).max_by_key(|pod| pod.created);
+    let last_words = ended.and_then(|pod| pod.words.clone());
     workers.retain(|pod| !pod.ended);
     let jobs = jobs(ctx, cluster).await?;
+    let mut spare = spare(ctx, cluster).await?;
+    spare.extend(spent(cluster, &jobs, &workers));
     let bundle = bundle(&base);
     let (statuses, silence) = ctx.voices.ask(cluster, bundle.as_deref(), &nexus).await;
     let unserved = absent::kinds(ctx, &base).await?;
@@ -60,9 +64,10 @@ pub(crate) async fn dereference(
         escrow: escrow.as_ref().filter(|map| is_ours(cluster, map)).and_then(Escrowed::read),
         last_version: last_version(spec),
         foreign: foreign(cluster, escrow.as_ref()),
-        spare: spare(ctx, cluster).await?,
+        spare,
         unserved,
         lacks,
+        last_words,
         lost_nodes: lost_nodes(ctx, &keepers).await?,
         jobs,
         workers,

@@ -26,6 +26,7 @@ use crate::{
 };
 
 pub use escrow::Escrowed;
+pub(crate) use jobs::spent;
 pub use pod::{PodLook, Trouble};
 
 /// One look at everything, as it was read.
@@ -77,6 +78,8 @@ pub struct Live {
     pub unserved: BTreeSet<Kind>,
     /// What a pod waits for, in the kubelet's words.
     pub lacks: Option<String>,
+    /// What the Job that ended last said, if it failed.
+    pub last_words: Option<String>,
 }
 
 impl Live {
@@ -92,6 +95,7 @@ impl Live {
             escrow: self.escrow.clone(),
             unserved: self.unserved.clone(),
             lacks: self.lacks.clone(),
+            last_words: self.last_words.clone(),
             ..Self::default()
         }
     }

@@ -108,6 +108,8 @@ impl Program<'_> {
             "env": env,
             "resources": self.resources,
             "volumeMounts": mounts,
+            // What a program says at its end is quoted in a condition: its log may be gone by then.
+            "terminationMessagePolicy": "FallbackToLogsOnError",
             "securityContext": {
                 "allowPrivilegeEscalation": false,
                 "readOnlyRootFilesystem": true,

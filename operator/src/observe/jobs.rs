@@ -5,14 +5,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Live, number as number_of, text};
+use super::{Live, PodLook, number as number_of, text};
 use crate::{
-    build,
+    build::{self, Kind},
     cluster::{Cluster, Store},
     error::pause,
     names::{Half, Part, annotation},
     plan::JobLook,
 };
+
+/// An object that goes: kind, name, uid.
+type Spare = (Kind, String, String);
 
 /// The newest try of bootstrap. One that failed a moment ago is given time: what it met may pass.
 pub(super) fn bootstrap(cluster: &Cluster, live: &Live, now: Timestamp) -> JobLook {
@@ -62,6 +65,29 @@ pub(super) fn schema(cluster: &Cluster, live: &Live, half: Half) -> JobLook {
         return JobLook::Failed { last: 1, tries: 1 };
     }
     JobLook::None
+}
+
+/// Schema Jobs that are in the way: one whose time ran out, most likely because what its pod needs wasn't
+/// there, and one of an earlier spec that never started. They make room for another try.
+///
+/// A Job whose program ended by itself, or runs, is never among them.
+pub(crate) fn spent(cluster: &Cluster, jobs: &[Value], pods: &[PodLook]) -> Vec<Spare> {
+    let is_schema = |job: &&Value| {
+        text(job, &["metadata", "annotations", annotation::VERSION]).is_some()
+            && number_of(job, "/status/succeeded") == 0
+    };
+    let runs = |job: &Value| {
+        let prefix = format!("{}-", name(job).unwrap_or_default());
+        pods.iter().any(|pod| pod.running_since.is_some() && pod.name.starts_with(&prefix))
+    };
+    let is_spent = |job: &&Value| match failure(job) {
+        Some(failed) => text(failed, &["reason"]) == Some("DeadlineExceeded"),
+        None => !is_asked(cluster, job) && !runs(job),
+    };
+    let spare = |job: &Value| {
+        Some((Kind::Job, name(job)?.to_owned(), text(job, &["metadata", "uid"])?.to_owned()))
+    };
+    jobs.iter().filter(is_schema).filter(is_spent).filter_map(spare).collect()
 }
 
 fn name(job: &Value) -> Option<&str> {

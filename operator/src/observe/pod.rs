@@ -21,6 +21,9 @@ const BROKEN: [(&str, Trouble); 8] = [
     ("InvalidImageName", Trouble::NoImage),
 ];
 
+/// How many characters of a program's last words are kept: a sentence.
+const MOST_WORDS: usize = 200;
+
 /// Why a pod doesn't come up by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -69,6 +72,8 @@ pub struct PodLook {
     pub trouble: Option<Trouble>,
     /// The same in the kubelet's words.
     pub message: Option<String>,
+    /// What its program said last, if it failed.
+    pub words: Option<String>,
 }
 
 impl PodLook {
@@ -117,12 +122,25 @@ impl From<&Pod> for PodLook {
                 broken.map(|(_, trouble)| *trouble)
             },
             message: waiting.and_then(|waiting| waiting.message.clone()),
+            words: container(pod).and_then(last_words),
         }
     }
 }
 
 fn container(pod: &Pod) -> Option<&ContainerStatus> {
     pod.status.as_ref()?.container_statuses.as_ref()?.first()
+}
+
+/// Why a program says that it failed: its last line but those of its log and its audit, which are JSON and
+/// not for everybody. It is quoted where people look, and anybody may have caused it: it is short.
+fn last_words(container: &ContainerStatus) -> Option<String> {
+    let ends = [&container.state, &container.last_state];
+    let ended = ends.into_iter().find_map(|state| state.as_ref()?.terminated.as_ref())?;
+    let text = ended.message.as_deref().filter(|_| ended.exit_code != 0)?;
+    let line =
+        text.lines().map(str::trim).rfind(|line| !line.is_empty() && !line.starts_with('{'))?;
+    let line = line.strip_prefix("Error: ").unwrap_or(line);
+    Some(line.chars().filter(|c| !c.is_control()).take(MOST_WORDS).collect())
 }
 
 fn conditions(pod: &Pod) -> impl Iterator<Item = &PodCondition> {

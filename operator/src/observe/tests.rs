@@ -154,6 +154,56 @@ fn a_pod_that_cannot_start_makes_room_for_another_template() {
 }
 
 #[test]
+fn a_program_that_failed_is_quoted_in_one_short_line() {
+    let words = |state: &str, code: i32, message: &str| {
+        let ended = json!({state: {"terminated": {"exitCode": code, "message": message}}});
+        let mut container = json!({
+            "name": "nexus", "image": "i", "imageID": "i", "ready": false, "restartCount": 1,
+        });
+        merge(&mut container, ended);
+        let pod = pod(json!({"status": {"containerStatuses": [container]}}));
+        PodLook::from(&pod).words
+    };
+    let refused = "first\nError: db:5432: \u{1b}[31mrefused\u{7}\n\n{\"level\":\"INFO\"}\n";
+    assert_eq!(words("state", 1, refused).as_deref(), Some("db:5432: [31mrefused"));
+    assert_eq!(words("lastState", 1, refused).as_deref(), Some("db:5432: [31mrefused"));
+    assert_eq!(words("state", 0, refused), None, "it did what it should");
+    assert_eq!(words("state", 1, "\n{\"v\":1}\n"), None, "its audit is not for everybody");
+    assert_eq!(words("state", 1, &"é".repeat(900)).map(|words| words.chars().count()), Some(200));
+}
+
+#[test]
+fn a_schema_job_that_could_not_start_makes_room_and_no_other_does() {
+    let cluster = cluster();
+    let job = |asked: &str, status: Value| {
+        json!({
+            "metadata": {
+                "name": "spike-demo-schema-1", "uid": "u",
+                "annotations": {"spike.ist/version": "v", "spike.ist/asked": asked},
+            },
+            "status": status,
+        })
+    };
+    let failed = |reason: &str| json!({"conditions": [{"type": "Failed", "status": "True", "reason": reason}]});
+    let is_spent = |job: Value, pods: &[PodLook]| !jobs::spent(&cluster, &[job], pods).is_empty();
+    let now = cluster.asked.as_str();
+    assert!(is_spent(job(now, failed("DeadlineExceeded")), &[]));
+    assert!(!is_spent(job(now, failed("BackoffLimitExceeded")), &[]), "it said why");
+    assert!(!is_spent(job(now, json!({})), &[]), "it waits, and may yet");
+    assert!(is_spent(job("before", json!({})), &[]), "the spec was mended");
+    let runs = PodLook {
+        name: "spike-demo-schema-1-x".to_owned(),
+        running_since: Some(Timestamp::UNIX_EPOCH),
+        ..PodLook::default()
+    };
+    assert!(!is_spent(job("before", json!({})), &[runs]), "it is at work");
+    assert!(!is_spent(job("before", json!({"succeeded": 1})), &[]), "it is done");
+    let mut bootstrap = job("before", failed("DeadlineExceeded"));
+    bootstrap["metadata"]["annotations"] = json!({"spike.ist/asked": "before"});
+    assert!(!is_spent(bootstrap, &[]), "it may have made a root key");
+}
+
+#[test]
 fn a_pod_is_lost_only_with_its_node_and_after_its_grace() {
     let going = |due: &str| pod(json!({"metadata": {"deletionTimestamp": due}}));
     let lost = |due: &str, nodes: &[&str]| {

@@ -6,7 +6,7 @@ use super::{Said, Seen, rolls, trouble, words};
 use crate::{
     build::Kind,
     observe::{PodLook, Trouble, ring::newest, takes_writes},
-    plan::{EscrowLook, IdentityLook, Observed, Reach, RingLook, Step, Wait},
+    plan::{EscrowLook, IdentityLook, Observed, Reach, RingLook, Stall, Step, Wait},
     validate::Invalid,
 };
 
@@ -46,7 +46,14 @@ fn waiting(seen: &Seen<'_>, wait: &Wait) -> String {
         Wait::Keepers | Wait::Hydration { .. } => &live.keepers,
         _ => &[],
     };
-    with(words::of_wait(wait), pods)
+    let text = with(words::of_wait(wait), pods);
+    // A volume that isn't there is told by an event alone.
+    let lacks = live.lacks.as_ref().filter(|_| trouble::of(pods).is_none() && !pods.is_empty());
+    lacks.map_or_else(|| text.clone(), |lacks| format!("{text}; {lacks}"))
+}
+
+fn stalled(seen: &Seen<'_>, stall: &Stall) -> String {
+    words::of_stall(stall, seen.live.last_words.as_deref())
 }
 
 /// A sentence, and what is wrong with one of these pods.
@@ -92,7 +99,7 @@ fn progress(seen: &Seen<'_>) -> Option<Said> {
     }
     Some(match seen.step {
         Step::Stall(stall) => {
-            said("Stalled", Some(true), words::reason_of_stall(stall), words::of_stall(stall))
+            said("Stalled", Some(true), words::reason_of_stall(stall), stalled(seen, stall))
         }
         Step::Wait(wait) => {
             said("Reconciling", Some(true), words::reason_of_wait(wait), waiting(seen, wait))
@@ -131,7 +138,7 @@ fn ready(seen: &Seen<'_>) -> Said {
     }
     match seen.step {
         Step::Stall(stall) => {
-            said("Ready", Some(false), words::reason_of_stall(stall), words::of_stall(stall))
+            said("Ready", Some(false), words::reason_of_stall(stall), stalled(seen, stall))
         }
         Step::Wait(wait) => {
             said("Ready", Some(false), words::reason_of_wait(wait), waiting(seen, wait))

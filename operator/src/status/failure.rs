@@ -24,7 +24,8 @@ impl Failure {
             Error::Raced { .. } => return None,
             Error::Foreign(what) => {
                 let stall = Stall::ForeignObject(what.clone());
-                let (reason, message) = (words::reason_of_stall(&stall), words::of_stall(&stall));
+                let (reason, message) =
+                    (words::reason_of_stall(&stall), words::of_stall(&stall, None));
                 return Some(Self { reason, message, stalls: true });
             }
             error if error.is_refusal() => ("ApplyRefused", true),

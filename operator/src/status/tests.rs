@@ -116,6 +116,30 @@ fn whatever_stalls_a_cluster_people_are_told_what_helps() {
 }
 
 #[test]
+fn what_stalls_a_cluster_is_told_once_for_each_reason() {
+    let mut spec = manifest::read(TEXT).expect("a manifest");
+    let stall = |spec: &SpikeCluster, stall| report(spec, Some(&Step::Stall(stall)), at(0));
+    let lost = stall(&spec, Stall::RecoveryRequired);
+    let told = newly_stalled(None, &lost).expect("told");
+    assert_eq!(told.reason, "RecoveryRequired");
+    spec.status = Some(lost.clone());
+    let again = stall(&spec, Stall::RecoveryRequired);
+    assert!(newly_stalled(Some(&lost), &again).is_none(), "it is known");
+    let other = stall(&spec, Stall::KeyRingMissing);
+    assert!(newly_stalled(Some(&lost), &other).is_some(), "that is another thing");
+    let well = report(&spec, Some(&Step::Idle), at(0));
+    assert!(newly_stalled(Some(&lost), &well).is_none());
+}
+
+#[test]
+fn a_jobs_last_words_are_quoted() {
+    let stall = Stall::MigrationFailed;
+    let text = words::of_stall(&stall, Some("the server refuses this user with this password"));
+    assert!(text.contains("failed: the server refuses this user with this password. "), "{text}");
+    assert!(words::of_stall(&stall, None).contains("see its log"));
+}
+
+#[test]
 fn whoever_scales_keepers_by_hand_is_told() {
     let mut seen = healthy();
     let set = seen.keepers.as_mut().expect("there");

@@ -11,8 +11,13 @@ pub(super) fn of(pods: &[PodLook]) -> Option<String> {
             let image = pod.image.as_deref().unwrap_or("that it names");
             format!("{name}: its node doesn't get the image {image}")
         }
-        Trouble::Ends => format!("{name} keeps ending: see its log"),
-        Trouble::Lacks => format!("{name} lacks a Secret, ConfigMap or volume: see its events"),
+        Trouble::Ends => {
+            format!("{name} keeps ending: {}", pod.words.as_deref().unwrap_or("see its log"))
+        }
+        Trouble::Lacks => {
+            let what = pod.message.as_deref().unwrap_or("see its events");
+            format!("{name} lacks a Secret, ConfigMap or volume: {what}")
+        }
         Trouble::NoNode => format!("no node takes {name}: see its events"),
     })
 }

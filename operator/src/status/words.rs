@@ -60,7 +60,9 @@ pub(super) fn reason_of_stall(stall: &Stall) -> &'static str {
     }
 }
 
-pub(super) fn of_stall(stall: &Stall) -> String {
+/// With what a Job said at its end, if one is why.
+pub(super) fn of_stall(stall: &Stall, last_words: Option<&str>) -> String {
+    let said = last_words.unwrap_or("see its log");
     match stall {
         Stall::ForeignObject(what) => {
             format!("{what} is somebody else's: delete or rename it, or rename this SpikeCluster")
@@ -78,16 +80,16 @@ pub(super) fn of_stall(stall: &Stall) -> String {
         Stall::RecoveryRequired => "every Keeper lost its shard, and no Nexus has the root key: \
                                     run `kubectl spike restore` with the recovery shards"
             .to_owned(),
-        Stall::MigrationFailed => format!("the schema Job failed: see its log. {AGAIN}"),
+        Stall::MigrationFailed => format!("the schema Job failed: {said}. {AGAIN}"),
         Stall::ContractionFailed => {
-            format!("the Job that ends an upgrade failed, and all else works: see its log. {AGAIN}")
+            format!("the Job that ends an upgrade failed, and all else works: {said}. {AGAIN}")
         }
         Stall::VersionSkipped { running, wanted } => format!(
             "{running} runs, and replicas of {wanted} can't work beside it: name a version next to \
              {running} in spec.image first"
         ),
         Stall::BootstrapFailed(tries) => {
-            format!("bootstrap failed {tries} times: see the last Job's log. {AGAIN}")
+            format!("bootstrap failed {tries} times, the last Job: {said}. {AGAIN}")
         }
     }
 }
@@ -142,7 +144,7 @@ pub(crate) fn scaled_by_hand(seen: &Observed, step: &Step) -> Option<String> {
 pub fn sentence(step: &Step) -> String {
     match step {
         Step::Wait(wait) => of_wait(wait),
-        Step::Stall(stall) => of_stall(stall),
+        Step::Stall(stall) => of_stall(stall, None),
         Step::Idle => "nothing to do".to_owned(),
         Step::Paused => "spec.paused is true: nothing is changed".to_owned(),
         Step::Retain => "everything stays, without an owner".to_owned(),
