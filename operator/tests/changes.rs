@@ -171,11 +171,25 @@ async fn schema_jobs(world: &World, namespace: &str) -> Vec<Job> {
     jobs.items.into_iter().filter(|job| job.name_any().contains("-schema-")).collect()
 }
 
-/// Has its controller find that a Job took too long.
+/// Has its controller find that a Job's program failed.
 async fn fail(world: &World, namespace: &str, job: &Job) {
-    let late = Patch::Merge(json!({"spec": {"activeDeadlineSeconds": 1}}));
+    let once = Patch::Merge(json!({"spec": {"backoffLimit": 0}}));
     let jobs = world.api::<Job>(namespace);
-    jobs.patch(&job.name_any(), &PatchParams::default(), &late).await.expect("changed");
+    jobs.patch(&job.name_any(), &PatchParams::default(), &once).await.expect("changed");
+    let pods = world.api::<Pod>(namespace);
+    let its = ListParams::default().labels(&format!("job-name={}", job.name_any()));
+    eventually("the Job has a pod", async || {
+        !pods.list(&its).await.expect("listed").items.is_empty()
+    })
+    .await;
+    let ended = json!({"status": {"phase": "Failed", "containerStatuses": [{
+        "name": "bootstrap", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
+        "state": {"terminated": {"exitCode": 1, "reason": "Error"}},
+    }]}});
+    for pod in pods.list(&its).await.expect("listed") {
+        let ended = Patch::Merge(&ended);
+        pods.patch_status(&pod.name_any(), &PatchParams::default(), &ended).await.expect("said");
+    }
 }
 
 /// A Job that failed is tried again when people change something, and not before.
