@@ -1,9 +1,10 @@
 //! One reconcile: look, decide, do one step, say what was seen.
 
+mod report;
+
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{
     Api, Resource,
     api::{ApiResource, DynamicObject, ObjectMeta, Patch, PatchParams},
@@ -13,10 +14,10 @@ use kube::{
         events::{Event, EventType},
     },
 };
-use serde_json::json;
 use spike_crds::{SpikeCluster, cluster::SpikeClusterStatus};
 use tokio::time::{Instant, timeout};
 
+use self::report::{publish, report, tell};
 use crate::{
     apply::{self, Target},
     build,
@@ -27,7 +28,7 @@ use crate::{
     looks::{Look, believed_until},
     names::{FINALIZER, Names},
     observe::{Live, again, observe},
-    plan::{Hold, JobLook, Observed, Step, Wait, plan},
+    plan::{JobLook, Observed, Step, Wait, plan},
     status::{self, Failure, Seen},
     validate::validate,
 };
@@ -43,9 +44,6 @@ const LATER: Duration = Duration::from_secs(30);
 
 /// What takes longer hangs, as on a connection that nobody answers any more, and begins anew.
 const LONGEST: Duration = Duration::from_mins(1);
-
-/// Of an event's note the API server takes one kilobyte.
-const NOTE: usize = 1024;
 
 /// Drives one `SpikeCluster` towards its spec, then reports what it saw.
 ///
@@ -86,7 +84,7 @@ async fn remembered(spec: &SpikeCluster, ctx: &Context) -> Result<Option<Action>
     let live = ask_again(spec, &cluster, &last, ctx).await;
     let observed = again(&cluster, &last.observed, &live, now);
     let decided = conclude(&cluster, live, observed, ctx);
-    if acts(&decided.step).is_some() {
+    if decided.step.writes().is_some() {
         return Ok(None);
     }
     report(spec, decided.status(spec, &cluster, None, now), ctx).await?;
@@ -202,9 +200,9 @@ async fn act(
 ) -> Result<(), Error> {
     let Decided { live, step, .. } = decided;
     tracing::debug!(?step, "planned");
-    ctx.queue.after(&cluster.names, acts(step).is_some());
+    ctx.queue.after(&cluster.names, step.writes().is_some());
     let applied = Target { spec, cluster, live, ctx }.apply(step).await;
-    if let Some(name) = acts(step) {
+    if let Some(name) = step.writes() {
         ctx.looks.changed(cluster.names.clone());
         ctx.metrics.stepped(name);
         tracing::info!(step = name, ok = applied.is_ok(), "{step:?}");
@@ -239,7 +237,7 @@ impl Decided {
     fn lasts(&self) -> bool {
         let Self { live, observed, step } = self;
         let mut pods = live.keepers.iter().chain(&live.nexus).chain(&live.workers);
-        acts(step).is_none()
+        step.writes().is_none()
             && live.ending.is_none()
             && observed.bootstrap != JobLook::Running
             && live.unserved.is_empty()
@@ -296,100 +294,4 @@ fn next(Decided { live, observed, step }: &Decided) -> Duration {
         Step::Wait(_) | Step::Stall(_) => SOON,
         _ => AT_ONCE,
     }
-}
-
-/// The name of a step that writes.
-fn acts(step: &Step) -> Option<&'static str> {
-    Some(match step {
-        Step::Idle | Step::Paused | Step::Wait(_) | Step::Stall(_) => return None,
-        Step::Retain => "Retain",
-        Step::Delete(_) => "Delete",
-        Step::Release => "Release",
-        Step::ApplyBase => "ApplyBase",
-        Step::ApplyKeepers { template: Hold::Present, .. } => "ApplyKeepers",
-        Step::ApplyKeepers { template: Hold::Wished, .. } => "ApplyKeeperTemplate",
-        Step::ForgetKeeper { .. } => "ForgetKeeper",
-        Step::EvictKeeper { .. } => "EvictKeeper",
-        Step::ReplaceAuthority { .. } => "ReplaceAuthority",
-        Step::RollBackKeepers => "RollBackKeepers",
-        Step::RecordGood => "RecordGood",
-        Step::Migrate => "Migrate",
-        Step::Contract => "Contract",
-        Step::Escrow => "Escrow",
-        Step::ApplyNexus { .. } => "ApplyNexus",
-        Step::Bootstrap { .. } => "Bootstrap",
-        Step::Reshare => "Reshare",
-    })
-}
-
-/// Tells people. An event that can't be written is no reason to stop.
-async fn tell(spec: &SpikeCluster, name: &str, decided: &Decided, ctx: &Context) {
-    let Decided { observed, step, .. } = decided;
-    let warns = matches!(step, Step::RollBackKeepers | Step::ForgetKeeper { .. });
-    let told = |type_, reason: &str, note| Event {
-        type_,
-        reason: reason.to_owned(),
-        note: Some(note),
-        action: name.to_owned(),
-        secondary: None,
-    };
-    let type_ = if warns { EventType::Warning } else { EventType::Normal };
-    publish(ctx, &told(type_, name, status::sentence(step)), &spec.object_ref(&())).await;
-    if let Some(note) = status::scaled_by_hand(observed, step) {
-        let event = told(EventType::Warning, status::KEEPERS_SCALED, note);
-        publish(ctx, &event, &spec.object_ref(&())).await;
-    }
-}
-
-async fn publish(ctx: &Context, event: &Event, about: &ObjectReference) {
-    if let Err(why) = ctx.recorder.publish(event, about).await {
-        tracing::debug!(error = %why, "an event was not written");
-    }
-}
-
-/// One patch, and only if something is different.
-async fn report(
-    spec: &SpikeCluster,
-    status: SpikeClusterStatus,
-    ctx: &Context,
-) -> Result<(), Error> {
-    if spec.status.as_ref() == Some(&status) {
-        return Ok(());
-    }
-    let namespace = spec.metadata.namespace.as_deref().unwrap_or_default();
-    let name = spec.metadata.name.as_deref().unwrap_or_default();
-    let api: Api<SpikeCluster> = Api::namespaced(ctx.client.clone(), namespace);
-    let fields = status::patch(spec.status.as_ref(), &status);
-    // Of the very object that was looked at: who slept meanwhile says nothing any more.
-    let version = &spec.metadata.resource_version;
-    let patch = Patch::Merge(json!({
-        "metadata": {"resourceVersion": version},
-        "status": fields,
-    }));
-    match api.patch_status(name, &PatchParams::default(), &patch).await {
-        // It went, or somebody was faster: the next look tells.
-        Err(kube::Error::Api(why)) if why.code == 404 || why.code == 409 => Ok(()),
-        done => {
-            done.map_err(Error::kubernetes("patch the status"))?;
-            if let Some(stalled) = status::newly_stalled(spec.status.as_ref(), &status) {
-                warn(spec, stalled, ctx).await;
-            }
-            Ok(())
-        }
-    }
-}
-
-/// Tells of what people must mend, in the log and as an event.
-async fn warn(spec: &SpikeCluster, stalled: &Condition, ctx: &Context) {
-    let Condition { reason, message, .. } = stalled;
-    tracing::warn!(cluster = names(&spec.metadata).instance(), reason, "stalled: {message}");
-    let note = message.get(..message.floor_char_boundary(NOTE)).unwrap_or_default();
-    let event = Event {
-        type_: EventType::Warning,
-        reason: reason.clone(),
-        note: Some(note.to_owned()),
-        action: "Stall".to_owned(),
-        secondary: None,
-    };
-    publish(ctx, &event, &spec.object_ref(&())).await;
 }

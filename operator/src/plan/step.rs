@@ -83,6 +83,32 @@ pub enum Hold {
     Wished,
 }
 
+impl Step {
+    /// The name of a step that writes, as events and metrics have it; none of one that only waits.
+    pub fn writes(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Idle | Self::Paused | Self::Wait(_) | Self::Stall(_) => return None,
+            Self::Retain => "Retain",
+            Self::Delete(_) => "Delete",
+            Self::Release => "Release",
+            Self::ApplyBase => "ApplyBase",
+            Self::ApplyKeepers { template: Hold::Present, .. } => "ApplyKeepers",
+            Self::ApplyKeepers { template: Hold::Wished, .. } => "ApplyKeeperTemplate",
+            Self::ForgetKeeper { .. } => "ForgetKeeper",
+            Self::EvictKeeper { .. } => "EvictKeeper",
+            Self::ReplaceAuthority { .. } => "ReplaceAuthority",
+            Self::RollBackKeepers => "RollBackKeepers",
+            Self::RecordGood => "RecordGood",
+            Self::Migrate => "Migrate",
+            Self::Contract => "Contract",
+            Self::Escrow => "Escrow",
+            Self::ApplyNexus { .. } => "ApplyNexus",
+            Self::Bootstrap { .. } => "Bootstrap",
+            Self::Reshare => "Reshare",
+        })
+    }
+}
+
 /// What is waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wait {

@@ -1,0 +1,92 @@
+//! What people are told of a reconcile: its status, events and the log.
+
+use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
+use kube::{
+    Api, Resource,
+    api::{Patch, PatchParams},
+    runtime::events::{Event, EventType},
+};
+use serde_json::json;
+use spike_crds::{SpikeCluster, cluster::SpikeClusterStatus};
+
+use super::{Decided, names};
+use crate::{context::Context, error::Error, plan::Step, status};
+
+/// Of an event's note the API server takes one kilobyte.
+const NOTE: usize = 1024;
+
+/// Tells people. An event that can't be written is no reason to stop.
+pub(super) async fn tell(
+    spec: &SpikeCluster,
+    name: &str,
+    Decided { observed, step, .. }: &Decided,
+    ctx: &Context,
+) {
+    let warns = matches!(step, Step::RollBackKeepers | Step::ForgetKeeper { .. });
+    let told = |type_, reason: &str, note| Event {
+        type_,
+        reason: reason.to_owned(),
+        note: Some(note),
+        action: name.to_owned(),
+        secondary: None,
+    };
+    let type_ = if warns { EventType::Warning } else { EventType::Normal };
+    publish(ctx, &told(type_, name, status::sentence(step)), &spec.object_ref(&())).await;
+    if let Some(note) = status::scaled_by_hand(observed, step) {
+        let event = told(EventType::Warning, status::KEEPERS_SCALED, note);
+        publish(ctx, &event, &spec.object_ref(&())).await;
+    }
+}
+
+pub(super) async fn publish(ctx: &Context, event: &Event, about: &ObjectReference) {
+    if let Err(why) = ctx.recorder.publish(event, about).await {
+        tracing::debug!(error = %why, "an event was not written");
+    }
+}
+
+/// One patch, and only if something is different.
+pub(super) async fn report(
+    spec: &SpikeCluster,
+    status: SpikeClusterStatus,
+    ctx: &Context,
+) -> Result<(), Error> {
+    if spec.status.as_ref() == Some(&status) {
+        return Ok(());
+    }
+    let namespace = spec.metadata.namespace.as_deref().unwrap_or_default();
+    let name = spec.metadata.name.as_deref().unwrap_or_default();
+    let api: Api<SpikeCluster> = Api::namespaced(ctx.client.clone(), namespace);
+    let fields = status::patch(spec.status.as_ref(), &status);
+    // Of the very object that was looked at: who slept meanwhile says nothing any more.
+    let version = &spec.metadata.resource_version;
+    let patch = Patch::Merge(json!({
+        "metadata": {"resourceVersion": version},
+        "status": fields,
+    }));
+    match api.patch_status(name, &PatchParams::default(), &patch).await {
+        // It went, or somebody was faster: the next look tells.
+        Err(kube::Error::Api(why)) if why.code == 404 || why.code == 409 => Ok(()),
+        done => {
+            done.map_err(Error::kubernetes("patch the status"))?;
+            if let Some(stalled) = status::newly_stalled(spec.status.as_ref(), &status) {
+                warn(spec, stalled, ctx).await;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Tells of what people must mend, in the log and as an event.
+async fn warn(spec: &SpikeCluster, stalled: &Condition, ctx: &Context) {
+    let Condition { reason, message, .. } = stalled;
+    tracing::warn!(cluster = names(&spec.metadata).instance(), reason, "stalled: {message}");
+    let note = message.get(..message.floor_char_boundary(NOTE)).unwrap_or_default();
+    let event = Event {
+        type_: EventType::Warning,
+        reason: reason.clone(),
+        note: Some(note.to_owned()),
+        action: "Stall".to_owned(),
+        secondary: None,
+    };
+    publish(ctx, &event, &spec.object_ref(&())).await;
+}
