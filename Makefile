@@ -67,7 +67,7 @@ bench: setup-test ## Measure, and print a table for docs/benchmarks.md
 bench-operator: setup-test ## Measure the operator with a thousand clusters on an API server
 	@scripts/tools.sh etcd kube-apiserver kube-controller-manager
 	@cargo build --release --locked --package spike-operator --bins --examples
-	@$(TARGET)/release/examples/bench
+	@$(TARGET)/release/examples/many_clusters
 
 .PHONY: setup setup-test setup-e2e
 setup:

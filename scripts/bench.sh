@@ -19,4 +19,6 @@ K6=$target/tools/k6 "$target/release/examples/bench"
 echo
 "$target/release/examples/faults"
 echo
-"$target/release/examples/group_commit"
+"$target/release/examples/group_commit_sqlite"
+echo
+"$target/release/examples/group_commit_postgres"

@@ -6,11 +6,11 @@
 
 #![allow(clippy::print_stdout, reason = "its output is the result")]
 
-#[path = "bench/audit.rs"]
+#[path = "many_clusters/audit.rs"]
 mod audit;
-#[path = "bench/process.rs"]
+#[path = "many_clusters/process.rs"]
 mod process;
-#[path = "bench/world.rs"]
+#[path = "many_clusters/world.rs"]
 mod world;
 
 use std::time::Duration;

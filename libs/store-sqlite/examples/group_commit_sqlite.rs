@@ -1,7 +1,7 @@
 //! Measures what committing in groups is worth: 64 writers against one, on the same disk.
 //!
 //! ```sh
-//! cargo run --example group_commit [directory]
+//! cargo run --example group_commit_sqlite [directory]
 //! ```
 //!
 //! Exits with a failure if 64 writers don't reach five times the commits of one.

@@ -2,7 +2,7 @@
 //! how many reads 64 readers get through it, batched.
 //!
 //! ```sh
-//! cargo run --example group_commit -p spike-store-postgres
+//! cargo run --example group_commit_postgres
 //! ```
 //!
 //! Exits with a failure if 64 writers don't reach five times the commits of one.
