@@ -103,7 +103,7 @@ impl SqliteStore {
         let mut connection = writing.connect().await.map_err(failed)?;
         let file = path.display().to_string();
         // What isn't ours is refused before anything of it is changed, its journal mode included.
-        schema::recognise(&mut connection, &file).await?;
+        schema::may_be_ours(&mut connection, &file).await?;
         place::close_to_others(path)?;
         let log = sqlx::query("PRAGMA journal_mode = WAL");
         log.execute(&mut connection).await.map_err(failed)?;

@@ -1,7 +1,7 @@
 //! Whose file it is, and which format it has.
 
 use spike_store::{Result, StoreError};
-use sqlx::{Row, SqliteConnection};
+use sqlx::{Connection, Row, SqliteConnection};
 
 use crate::error::failed;
 
@@ -34,9 +34,17 @@ pub(crate) async fn migrate(connection: &mut SqliteConnection, file: &str) -> Re
     Ok(())
 }
 
+/// [`recognise`] at one moment: another process may be making the schema just now.
+pub(crate) async fn may_be_ours(connection: &mut SqliteConnection, file: &str) -> Result<()> {
+    let mut moment = connection.begin().await.map_err(failed)?;
+    let found = recognise(&mut moment, file).await;
+    moment.rollback().await.map_err(failed)?;
+    found.map(drop)
+}
+
 /// The format of our own file, 0 for an empty one. Refuses what isn't ours or is newer than we are,
 /// and writes nothing.
-pub(crate) async fn recognise(connection: &mut SqliteConnection, file: &str) -> Result<u32> {
+async fn recognise(connection: &mut SqliteConnection, file: &str) -> Result<u32> {
     let application = pragma(connection, "PRAGMA application_id").await?;
     let found = pragma(connection, "PRAGMA user_version").await?;
     if application == APPLICATION {

@@ -139,3 +139,19 @@ async fn everything_on_disk_is_the_owners_alone() {
     }
     assert_eq!(names.len(), 3, "the file, its log and the log's index: {names:?}");
 }
+
+/// Several bootstraps begin at the same moment: none takes what another is making for a stranger's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_file_may_be_opened_by_many_at_once() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for round in 0..40 {
+        let file = directory.path().join(format!("{round}.db"));
+        let opening = (0..8).map(|_| {
+            let file = file.clone();
+            tokio::spawn(async move { open(&file).await.map(drop) })
+        });
+        for opened in opening.collect::<Vec<_>>() {
+            opened.await.expect("no panic").expect("it opens");
+        }
+    }
+}
