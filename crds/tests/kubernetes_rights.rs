@@ -442,3 +442,44 @@ async fn an_editor_adds_nothing_to_what_will_have_such_an_account() {
     create::<Deployment>(&editor, namespace, named("nexus", "default")).await.expect("an own name");
     server.stop().await;
 }
+
+#[tokio::test]
+#[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
+async fn an_editor_writes_no_roots_and_no_file_of_a_custodian() {
+    let server = Server::start("roots").await;
+    server.install_everything();
+    let namespace = &server.namespace;
+    let editor = user(&server, "editor", "edit").await;
+    let named = |name: &str| json!({ "metadata": { "name": name } });
+    let authority = "system:serviceaccount:authors:spike-a-authority";
+    let authority = authority.replace("authors", namespace);
+    let groups = ["system:serviceaccounts", "system:authenticated", "system:masters"];
+    let stranger = "system:serviceaccount:elsewhere:spike-a-authority";
+    let stranger = user(&server, stranger, "admin").await;
+    let told = "needs the right to create spikeclusters/exec in this namespace";
+    for name in ["spike-authority-bundle", "spike-a-escrow"] {
+        for person in [&editor, &stranger] {
+            let made = async || create::<ConfigMap>(person, namespace, named(name)).await;
+            until("the policies are heard", async || made().await.is_err()).await;
+            let refused = made().await.expect_err(name);
+            assert!(refused.contains(told), "{refused}");
+        }
+        create::<ConfigMap>(&operator(&server), namespace, named(name)).await.expect(name);
+        create::<ConfigMap>(&server.client, namespace, named(name)).await.expect("who may all");
+    }
+    let refused = create::<Secret>(&editor, namespace, named("spike-authority-ca")).await;
+    assert!(refused.is_err_and(|why| why.contains(told)));
+    let authority = server.client_as(&authority, &groups);
+    let bundle = named("spike-authority-bundle");
+    create::<ConfigMap>(&authority, namespace, bundle).await.expect("the authority's own");
+
+    // What isn't ours is left alone, also what has no name yet.
+    create::<ConfigMap>(&editor, namespace, named("web-escrow")).await.expect("an editor's own");
+    create::<Secret>(&editor, namespace, named("spike-login")).await.expect("an editor's own");
+    let unnamed = json!({ "metadata": { "generateName": "web-" } });
+    create::<ConfigMap>(&editor, namespace, unnamed).await.expect("an editor's own");
+    let mut unnamed = workload("default");
+    unnamed["metadata"] = json!({ "generateName": "web-" });
+    create::<Deployment>(&editor, namespace, unnamed).await.expect("an editor's own");
+    server.stop().await;
+}
