@@ -66,7 +66,7 @@ async fn hand_edits_are_put_right_once_and_what_others_add_stays() {
     for (object, patch) in REFUSED {
         let edit = namespace.kubectl(&["patch", object, "-p", patch]).await;
         let refused = edit.expect_err("refused").to_string();
-        assert!(refused.contains("belongs to the Spike operator"), "{refused}");
+        assert!(refused.contains("is a name of the Spike operator"), "{refused}");
     }
     for edit in EDITS {
         healed(&namespace, edit).await;
