@@ -9,6 +9,7 @@ use spike_store::{
 use spike_store_sqlite::{Options, SqliteStore, open_url};
 use sqlx::{ConnectOptions, Executor, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
 async fn open(file: &Path) -> spike_store::Result<SqliteStore> {
     SqliteStore::open(file, Options::default()).await
@@ -146,12 +147,13 @@ async fn a_new_file_may_be_opened_by_many_at_once() {
     let directory = tempfile::tempdir().expect("a directory");
     for round in 0..40 {
         let file = directory.path().join(format!("{round}.db"));
-        let opening = (0..8).map(|_| {
+        let mut opening = JoinSet::new();
+        for _ in 0..8 {
             let file = file.clone();
-            tokio::spawn(async move { open(&file).await.map(drop) })
-        });
-        for opened in opening.collect::<Vec<_>>() {
-            opened.await.expect("no panic").expect("it opens");
+            opening.spawn(async move { open(&file).await.map(drop) });
+        }
+        for opened in opening.join_all().await {
+            opened.expect("it opens");
         }
     }
 }
