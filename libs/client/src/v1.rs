@@ -7,7 +7,7 @@ use spike_core::wire::{
 };
 
 use crate::{
-    error::{ClientError, printable},
+    error::{ClientError, said},
     transport::{Answer, Call, JSON, Transport},
 };
 
@@ -70,7 +70,7 @@ pub(crate) fn by_code(code: &ErrorCode) -> ClientError {
 }
 
 fn shown(code: &ErrorCode) -> String {
-    printable(code.as_str())
+    said(code.as_str())
 }
 
 #[cfg(test)]

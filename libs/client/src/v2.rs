@@ -8,7 +8,7 @@ use spike_core::wire::{
 };
 
 use crate::{
-    error::{ClientError, printable},
+    error::{ClientError, said},
     transport::{Answer, Call, JSON, Transport},
 };
 
@@ -67,9 +67,8 @@ fn answer<A: DeserializeOwned>(transport: &Transport, answer: &Answer) -> Result
 fn failure(transport: &Transport, answer: &Answer) -> ClientError {
     let problem = serde_json::from_slice::<Problem>(&answer.body).ok();
     let known = problem.as_ref().and_then(Problem::known);
-    let (code, detail) = problem.map_or_else(Default::default, |problem| {
-        (printable(&problem.code), printable(&problem.detail))
-    });
+    let (code, detail) = problem
+        .map_or_else(Default::default, |problem| (said(&problem.code), said(&problem.detail)));
     if let Some(ProblemCode::NoSuchRoute | ProblemCode::WrongMethod) = known {
         return transport.protocol("it doesn't know this call");
     }

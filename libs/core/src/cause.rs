@@ -1,4 +1,4 @@
-//! What is at the bottom of an error.
+//! What is at the bottom of an error, and what others said of it.
 
 use std::{error::Error, io, iter};
 
@@ -18,9 +18,20 @@ pub fn innermost(error: &(dyn Error + 'static)) -> String {
     causes(error).last().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
+/// What somebody else said, fit for a terminal: at most so many characters, none of control, on one line.
+pub fn printable(text: &str, most: usize) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn others_words_are_one_short_line() {
+        assert_eq!(printable("no\x1b[2J\nsuch \u{9b}thing", 500), "no [2J such  thing");
+        assert_eq!(printable(&"x".repeat(9_000), 500).len(), 500);
+    }
 
     #[test]
     fn the_innermost_cause_is_told() {

@@ -1,5 +1,7 @@
 //! A step that was tried and not done, in words that people are shown.
 
+use spike_core::cause::printable;
+
 use super::words;
 use crate::{error::Error, plan::Stall};
 
@@ -38,13 +40,8 @@ impl Failure {
             }
             error => error.to_string(),
         };
-        Some(Self { reason, message: harmless(&text), stalls })
+        Some(Self { reason, message: printable(&text, MOST), stalls })
     }
-}
-
-/// One line of bounded length: others chose the words.
-fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST).collect()
 }
 
 #[cfg(test)]
