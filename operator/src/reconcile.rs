@@ -9,15 +9,12 @@ use kube::{
     Api, Resource,
     api::{ApiResource, DynamicObject, ObjectMeta, Patch, PatchParams},
     core::{DeserializeGuard, error_boundary::InvalidObject},
-    runtime::{
-        controller::Action,
-        events::{Event, EventType},
-    },
+    runtime::{controller::Action, events::EventType},
 };
 use spike_crds::{SpikeCluster, cluster::SpikeClusterStatus};
 use tokio::time::{Instant, timeout};
 
-use self::report::{publish, report, tell};
+use self::report::{event, publish, report, tell};
 use crate::{
     apply::{self, Target},
     build,
@@ -267,14 +264,8 @@ async fn unreadable(why: &InvalidObject, ctx: &Context) -> Result<Action, Error>
     let live = api.get_opt(&names.cluster).await.map_err(Error::kubernetes("get it as it is"))?;
     let Some(live) = live else { return Ok(Action::await_change()) };
     if let Some(patch) = status::unreadable(&live, &why.error, Timestamp::now()) {
-        let event = Event {
-            type_: EventType::Warning,
-            reason: status::UNREADABLE.to_owned(),
-            note: Some(why.error.clone()),
-            action: "Read".to_owned(),
-            secondary: None,
-        };
-        publish(ctx, &event, &live.object_ref(&resource)).await;
+        let said = event(EventType::Warning, status::UNREADABLE, "Read", &why.error);
+        publish(ctx, &said, &live.object_ref(&resource)).await;
         let patched =
             api.patch_status(&names.cluster, &PatchParams::default(), &Patch::Merge(patch)).await;
         patched.map_err(Error::kubernetes("say that it can't be read"))?;

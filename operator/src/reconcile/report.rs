@@ -23,18 +23,23 @@ pub(super) async fn tell(
     ctx: &Context,
 ) {
     let warns = matches!(step, Step::RollBackKeepers | Step::ForgetKeeper { .. });
-    let told = |type_, reason: &str, note| Event {
+    let type_ = if warns { EventType::Warning } else { EventType::Normal };
+    let done = event(type_, name, name, &status::sentence(step));
+    publish(ctx, &done, &spec.object_ref(&())).await;
+    if let Some(note) = status::scaled_by_hand(observed, step) {
+        let scaled = event(EventType::Warning, status::KEEPERS_SCALED, name, &note);
+        publish(ctx, &scaled, &spec.object_ref(&())).await;
+    }
+}
+
+/// An event whose note is cut to what the API server takes.
+pub(super) fn event(type_: EventType, reason: &str, action: &str, note: &str) -> Event {
+    Event {
         type_,
         reason: reason.to_owned(),
-        note: Some(note),
-        action: name.to_owned(),
+        note: Some(note[..note.floor_char_boundary(NOTE)].to_owned()),
+        action: action.to_owned(),
         secondary: None,
-    };
-    let type_ = if warns { EventType::Warning } else { EventType::Normal };
-    publish(ctx, &told(type_, name, status::sentence(step)), &spec.object_ref(&())).await;
-    if let Some(note) = status::scaled_by_hand(observed, step) {
-        let event = told(EventType::Warning, status::KEEPERS_SCALED, note);
-        publish(ctx, &event, &spec.object_ref(&())).await;
     }
 }
 
@@ -80,13 +85,6 @@ pub(super) async fn report(
 async fn warn(spec: &SpikeCluster, stalled: &Condition, ctx: &Context) {
     let Condition { reason, message, .. } = stalled;
     tracing::warn!(cluster = names(&spec.metadata).instance(), reason, "stalled: {message}");
-    let note = message.get(..message.floor_char_boundary(NOTE)).unwrap_or_default();
-    let event = Event {
-        type_: EventType::Warning,
-        reason: reason.clone(),
-        note: Some(note.to_owned()),
-        action: "Stall".to_owned(),
-        secondary: None,
-    };
+    let event = event(EventType::Warning, reason, "Stall", message);
     publish(ctx, &event, &spec.object_ref(&())).await;
 }
