@@ -25,7 +25,7 @@ use crate::{
     looks::{Look, believed_until},
     names::{FINALIZER, Names},
     observe::{Live, again, observe},
-    plan::{JobLook, Observed, Step, Wait, plan},
+    plan::{JobLook, Observed, Step, Wait, Wish, plan},
     status::{self, Failure, Seen},
     validate::validate,
 };
@@ -214,6 +214,7 @@ async fn act(
 struct Decided {
     live: Live,
     observed: Observed,
+    wish: Wish,
     step: Step,
 }
 
@@ -225,14 +226,14 @@ impl Decided {
         failure: Option<&Failure>,
         now: Timestamp,
     ) -> SpikeClusterStatus {
-        let Self { live, observed, step } = self;
-        status::build(&Seen { spec, cluster, live, observed, step, failure, now })
+        let Self { live, observed, wish, step } = self;
+        status::build(&Seen { spec, cluster, live, observed, wish, step, failure, now })
     }
 
     /// False where time alone changes what is to be seen: a pod that should be gone, one that doesn't
     /// start, a bootstrap that is tried again. What lasts is remembered until something is told.
     fn lasts(&self) -> bool {
-        let Self { live, observed, step } = self;
+        let Self { live, observed, step, .. } = self;
         let mut pods = live.keepers.iter().chain(&live.nexus).chain(&live.workers);
         step.writes().is_none()
             && live.ending.is_none()
@@ -244,10 +245,11 @@ impl Decided {
 }
 
 fn conclude(cluster: &Cluster, live: Live, mut observed: Observed, ctx: &Context) -> Decided {
-    observed.turn = !status::rolls(cluster, &observed) || ctx.turns.take(&cluster.names);
-    let step = plan(&build::wish(cluster), &observed);
+    let wish = build::wish(cluster);
+    observed.turn = !status::rolls(&wish, &observed) || ctx.turns.take(&cluster.names);
+    let step = plan(&wish, &observed);
     ctx.turns.after(&cluster.names, &step);
-    Decided { live, observed, step }
+    Decided { live, observed, wish, step }
 }
 
 /// What can't be read is left as it is, and that is said; what of it ends is let go.
@@ -274,7 +276,7 @@ async fn unreadable(why: &InvalidObject, ctx: &Context) -> Result<Action, Error>
 }
 
 /// When to look again.
-fn next(Decided { live, observed, step }: &Decided) -> Duration {
+fn next(Decided { live, observed, step, .. }: &Decided) -> Duration {
     let silent = live.nexus.iter().all(|pod| pod.address.is_none());
     match step {
         Step::Idle | Step::Paused | Step::Wait(Wait::Confirmation) => LATER,

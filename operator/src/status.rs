@@ -23,11 +23,10 @@ use spike_crds::{
 };
 
 use crate::{
-    build,
     cluster::Cluster,
     names::Part,
     observe::{Live, ring::newest},
-    plan::{EscrowLook, Observed, Step, Wait},
+    plan::{EscrowLook, Keepers, Observed, RingLook, Step, Wait, Wish},
     validate::Invalid,
     version,
 };
@@ -49,6 +48,8 @@ pub struct Seen<'a> {
     pub live: &'a Live,
     /// What that comes to.
     pub observed: &'a Observed,
+    /// What is asked for, as the plan takes it.
+    pub wish: &'a Wish,
     /// What is done about it.
     pub step: &'a Step,
     /// Why that could not be done.
@@ -131,20 +132,19 @@ pub fn build(seen: &Seen<'_>) -> SpikeClusterStatus {
 }
 
 /// True while Keepers are replaced: one cluster does so at a time.
-pub fn rolls(cluster: &Cluster, observed: &Observed) -> bool {
-    let wished = build::wish(cluster).keeper_template;
-    let stale = |set: &crate::plan::Keepers| {
-        set.bad.as_ref() != Some(&wished)
-            && (set.template != wished
+pub fn rolls(wish: &Wish, observed: &Observed) -> bool {
+    let wished = &wish.keeper_template;
+    let stale = |set: &Keepers| {
+        set.bad.as_ref() != Some(wished)
+            && (set.template != *wished
                 || observed.keeper_pods.iter().any(|pod| pod.template != set.template))
     };
-    matches!(observed.ring, crate::plan::RingLook::Open(_))
-        && observed.keepers.as_ref().is_some_and(stale)
+    matches!(observed.ring, RingLook::Open(_)) && observed.keepers.as_ref().is_some_and(stale)
 }
 
 fn ring(observed: &Observed) -> Option<(u8, u8)> {
     match &observed.ring {
-        crate::plan::RingLook::Open(ring) => Some((ring.shares, ring.threshold)),
+        RingLook::Open(ring) => Some((ring.shares, ring.threshold)),
         _ => None,
     }
 }
@@ -205,12 +205,11 @@ fn recovery(seen: &Seen<'_>, before: Option<RecoveryStatus>) -> Option<RecoveryS
 }
 
 fn rollout(seen: &Seen<'_>) -> Option<RolloutStatus> {
-    let observed = seen.observed;
-    let wished = build::wish(seen.cluster);
-    let keepers = rolls(seen.cluster, observed);
+    let (observed, wish) = (seen.observed, seen.wish);
+    let keepers = rolls(wish, observed);
     let nexus = observed.nexus.as_ref().is_some_and(|nexus| nexus.rolling);
     let refused = observed.keepers.as_ref().and_then(|set| set.bad.clone());
-    let refused = refused.filter(|bad| *bad == wished.keeper_template);
+    let refused = refused.filter(|bad| *bad == wish.keeper_template);
     if !keepers && !nexus && refused.is_none() {
         return None;
     }
@@ -220,7 +219,7 @@ fn rollout(seen: &Seen<'_>) -> Option<RolloutStatus> {
         _ => None,
     };
     let target =
-        if keepers || refused.is_some() { wished.keeper_template } else { wished.nexus_template };
+        if keepers || refused.is_some() { &wish.keeper_template } else { &wish.nexus_template };
     let stuck = observed.nexus.as_ref().is_some_and(|nexus| nexus.stuck);
     let blocked = match seen.step {
         _ if refused.is_some() => Some("HydrationTimeout"),

@@ -306,8 +306,8 @@ fn identity(seen: &Seen<'_>) -> Said {
 fn rollout(seen: &Seen<'_>) -> Said {
     let kind = "RolloutComplete";
     let (nexus, keepers) = (seen.observed.nexus.as_ref(), seen.observed.keepers.as_ref());
-    let wished = crate::build::wish(seen.cluster);
-    let refused = keepers.is_some_and(|set| set.bad.as_ref() == Some(&wished.keeper_template));
+    let wish = seen.wish;
+    let refused = keepers.is_some_and(|set| set.bad.as_ref() == Some(&wish.keeper_template));
     if refused {
         let text = "a Keeper of the new template did not come up: the last good one is back";
         return said(kind, Some(false), "HydrationTimeout", text);
@@ -321,16 +321,16 @@ fn rollout(seen: &Seen<'_>) -> Said {
         Some(nexus) if nexus.rolling => {
             said(kind, Some(false), "NexusRollout", "Nexus replicas are being replaced")
         }
-        Some(nexus) if nexus.template != wished.nexus_template => {
+        Some(nexus) if nexus.template != wish.nexus_template => {
             let text = "Nexus is of an older template: the present one is not applied yet";
             said(kind, Some(false), "NotApplied", text)
         }
-        Some(_) if rolls(seen.cluster, seen.observed) => {
+        Some(_) if rolls(wish, seen.observed) => {
             let manual = !seen.cluster.evicts;
             let reason = if manual { "Manual" } else { "KeeperRollout" };
             said(kind, Some(false), reason, "Keepers are of an older template")
         }
-        Some(_) if keepers.is_some_and(|set| set.template != wished.keeper_template) => {
+        Some(_) if keepers.is_some_and(|set| set.template != wish.keeper_template) => {
             let text = "Keepers are of an older template: the present one is not applied yet";
             said(kind, Some(false), "NotApplied", text)
         }

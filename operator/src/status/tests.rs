@@ -32,13 +32,15 @@ fn report(spec: &SpikeCluster, step: Option<&Step>, now: Timestamp) -> SpikeClus
     let cluster = validate(spec, &defaults).expect("valid");
     let live = Live { silence: "no Nexus runs yet".to_owned(), ..Live::default() };
     let observed = observe(&cluster, &live, now);
-    let planned = plan(&build::wish(&cluster), &observed);
+    let wish = build::wish(&cluster);
+    let planned = plan(&wish, &observed);
     let step = step.unwrap_or(&planned);
     build(&Seen {
         spec,
         cluster: &cluster,
         live: &live,
         observed: &observed,
+        wish: &wish,
         step,
         failure: None,
         now,
@@ -178,7 +180,8 @@ fn served(nexus: &str, failure: Option<&Failure>) -> SpikeClusterStatus {
     observed.nexus.as_mut().expect("there").template = template;
     let (live, step) = (Live::default(), Step::ApplyNexus { peers: 3 });
     let (spec, cluster, observed) = (&spec, &cluster, &observed);
-    build(&Seen { spec, cluster, live: &live, observed, step: &step, failure, now: at(0) })
+    let (live, wish) = (&live, &wish);
+    build(&Seen { spec, cluster, live, observed, wish, step: &step, failure, now: at(0) })
 }
 
 #[test]
@@ -258,6 +261,7 @@ fn said(live: &Live, kind: &str) -> (String, String) {
         cluster: &cluster,
         live,
         observed: &observed,
+        wish: &build::wish(&cluster),
         step: &step,
         failure: None,
         now: at(120),
