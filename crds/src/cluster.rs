@@ -69,11 +69,17 @@ pub use unseal::{ShamirUnseal, Unseal};
         label_selector_path = ".status.nexus.selector"
     ),
     printcolumn = r#"{"name": "Ready", "type": "string", "description": "Whether secrets are served.", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].status"}"#,
+    printcolumn = r#"{"name": "Reason", "type": "string", "description": "Why they are, or are not.", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].reason"}"#,
     printcolumn = r#"{"name": "Shards", "type": "string", "description": "Shards that Keepers hold, of how many there are.", "jsonPath": ".status.shards"}"#,
     printcolumn = r#"{"name": "Nexus", "type": "integer", "description": "Nexus replicas that serve.", "jsonPath": ".status.nexus.ready"}"#,
     printcolumn = r#"{"name": "Store", "type": "string", "description": "Where secrets are kept.", "jsonPath": ".status.store.kind"}"#,
     printcolumn = r#"{"name": "Version", "type": "string", "description": "What every replica runs.", "jsonPath": ".status.version"}"#,
-    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name": "Keepers", "type": "integer", "description": "Keepers that run and are ready.", "jsonPath": ".status.keeper.ready", "priority": 1}"#,
+    printcolumn = r#"{"name": "Stalled", "type": "string", "description": "What people must mend.", "jsonPath": ".status.conditions[?(@.type==\"Stalled\")].reason", "priority": 1}"#,
+    printcolumn = r#"{"name": "Paused", "type": "boolean", "description": "Whether the spec says to change nothing.", "jsonPath": ".spec.paused", "priority": 1}"#,
+    printcolumn = r#"{"name": "Image", "type": "string", "description": "What pods are made of.", "jsonPath": ".status.image", "priority": 1}"#,
+    printcolumn = r#"{"name": "Message", "type": "string", "description": "Why secrets are served or not, in a sentence.", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].message", "priority": 1}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct SpikeClusterSpec {

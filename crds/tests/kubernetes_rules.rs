@@ -94,6 +94,12 @@ async fn a_status_is_kept_whole_and_nexus_is_scaled() {
     let kept = clusters.patch_status(&name, &PatchParams::default(), &patch).await.expect("kept");
     assert_eq!(kept.data.get("status"), Some(&self::status()), "nothing is pruned");
 
+    let shown = columns(&server, &name, 0).await;
+    assert_eq!(shown, [&name, "True", "Serving", "3/3", "2", "postgres", "0.1.0"]);
+    let wide = columns(&server, &name, 1).await;
+    let image = "registry.example.org/spike:0.1.0";
+    assert_eq!(wide, ["3", "null", "false", image, "2 Nexus replicas serve"]);
+
     let scale = clusters.get_scale(&name).await.expect("it can be scaled");
     let selector = scale.status.and_then(|status| status.selector);
     assert_eq!(selector.as_deref(), Some("spike.ist/cluster=cluster"));
@@ -102,6 +108,24 @@ async fn a_status_is_kept_whole_and_nexus_is_scaled() {
     let scaled = clusters.get(&name).await.expect("there");
     assert_eq!(scaled.data.pointer("/spec/nexus/replicas"), Some(&json!(4)));
     server.stop().await;
+}
+
+/// What `kubectl get` shows of a cluster in columns of this priority, but for its age.
+async fn columns(server: &Server, name: &str, priority: u8) -> Vec<String> {
+    let namespace = &server.namespace;
+    let path = format!("/apis/spike.ist/v1alpha1/namespaces/{namespace}/spikeclusters/{name}");
+    let request =
+        http::Request::get(path).header("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io");
+    let request = request.body(Vec::new()).expect("a request");
+    let table: Value = server.client.request(request).await.expect("a table");
+    let columns = table["columnDefinitions"].as_array().expect("a list");
+    let cells = table["rows"][0]["cells"].as_array().expect("one row");
+    let shown = columns
+        .iter()
+        .zip(cells)
+        .filter(|(column, _)| column["priority"] == json!(priority) && column["name"] != "Age");
+    let text = |cell: &Value| cell.as_str().map_or_else(|| cell.to_string(), ToOwned::to_owned);
+    shown.map(|(_, cell)| text(cell)).collect()
 }
 
 /// A status with every field.
@@ -124,7 +148,8 @@ fn status() -> Value {
         "rollout": { "target": "cafe", "pod": "spike-cluster-keeper-2", "blockedReason": "Drain" },
         "store": { "kind": "postgres", "schemaVersion": 1, "serverVersion": "16.4" },
         "conditions": [{
-            "type": "Ready", "status": "True", "reason": "Serving", "message": "",
+            "type": "Ready", "status": "True", "reason": "Serving",
+            "message": "2 Nexus replicas serve",
             "lastTransitionTime": "2026-01-02T03:04:05Z", "observedGeneration": 3,
         }],
     })
