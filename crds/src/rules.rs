@@ -14,7 +14,9 @@ const OVERRIDES: &[&str] = &["spec.nexus.podOverrides", "spec.keeper.podOverride
 pub const RULES: &[Rule] = &[
     NAME,
     TRUST_DOMAIN,
+    IDENTITY,
     IDENTITY_KIND,
+    STORE,
     STORE_KIND,
     STORE_RESERVED,
     POSTGRES_SERVER,
@@ -28,6 +30,7 @@ pub const RULES: &[Rule] = &[
     RECIPIENTS,
     RECIPIENTS_DIFFER,
     RECIPIENTS_PUBLIC,
+    HYDRATION_TIMEOUT,
     IMAGE,
     IMAGE_REPOSITORY,
     OVERRIDDEN_LABELS,
@@ -55,6 +58,16 @@ pub(crate) const TRUST_DOMAIN: Rule = Rule {
     numbers: &[],
 };
 
+/// Nobody is without one, and of two each would prove others.
+pub(crate) const IDENTITY: Rule = Rule {
+    name: "identity",
+    at: &["spec.identity"],
+    field: "",
+    cel: "has(self.spire) != has(self.builtin)",
+    says: "spec.identity needs exactly one of spire and builtin",
+    numbers: &[],
+};
+
 /// Nexus and Keepers wouldn't know each other halfway.
 pub(crate) const IDENTITY_KIND: Rule = Rule {
     name: "identity-kind",
@@ -62,6 +75,16 @@ pub(crate) const IDENTITY_KIND: Rule = Rule {
     field: ".identity",
     cel: "has(self.identity.spire) == has(oldSelf.identity.spire)",
     says: "the kind of spec.identity is immutable",
+    numbers: &[],
+};
+
+/// Two stores would be two truths. Reserved names count: that they are is a rule of its own.
+pub(crate) const STORE: Rule = Rule {
+    name: "store",
+    at: &["spec.store"],
+    field: "",
+    cel: "[has(self.postgres), has(self.s3), has(self.sqlite), has(self.memory), has(self.plugin)].filter(set, set).size() == 1",
+    says: "spec.store needs exactly one of postgres, sqlite and memory",
     numbers: &[],
 };
 
@@ -161,8 +184,8 @@ pub(crate) const RESHARE: Rule = Rule {
     at: SHAMIR,
     field: ".generation",
     cel: "(self.shares == oldSelf.shares && self.threshold == oldSelf.threshold) || self.generation != oldSelf.generation",
-    says: "shares and threshold change only together with spec.shamir.generation (re-share)",
-    numbers: &[],
+    says: "shares and threshold change only together with spec.shamir.generation (re-share): set it to %d",
+    numbers: &["oldSelf.generation + 1"],
 };
 
 /// Fewer custodians than shards that are needed could never restore.
@@ -193,6 +216,16 @@ pub(crate) const RECIPIENTS_PUBLIC: Rule = Rule {
     field: ".recipients",
     cel: "self.recipients.all(one, one.startsWith('age1'))",
     says: "spec.recovery.age.recipients must be age public keys, age1…; if a secret key was written there, make another",
+    numbers: &[],
+};
+
+/// No fractions: they have no use here. Nothing at all would be no time to come up.
+pub(crate) const HYDRATION_TIMEOUT: Rule = Rule {
+    name: "hydration-timeout",
+    at: &["spec.rollout.hydrationTimeout"],
+    field: "",
+    cel: "self.matches('^([0-9]+(ms|s|m|h))+$') && self.matches('[1-9]')",
+    says: "spec.rollout.hydrationTimeout must be a duration such as 10m or 90s",
     numbers: &[],
 };
 

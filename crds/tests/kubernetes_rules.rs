@@ -57,6 +57,13 @@ async fn every_rule_judges_its_examples_as_they_say() {
         accepted.expect(rule.name);
         the_rule(rule, &example.message, &refusal(refused));
     }
+    for wrong in ["soon", "10", "1.5m", "-1m"] {
+        let example = examples().into_iter().find(|one| one.rule.name == "hydration-timeout");
+        let example = example.expect("it is one");
+        let refused = object(&example.refused.replace("0s", &format!("{wrong:?}")));
+        let causes = refusal(clusters.create(&dry(), &refused).await);
+        the_rule(example.rule, &example.message, &causes);
+    }
     for shape in shapes() {
         let refused = clusters.create(&dry(), &object(&shape.refused)).await;
         assert!(!refusal(refused).is_empty(), "{} is refused", shape.name);

@@ -155,6 +155,6 @@ fn identity(spec: &SpikeClusterSpec) -> Result<Identity, Invalid> {
             federates_with: spire.federates_with.clone(),
         }),
         (None, Some(_)) => Ok(Identity::Builtin),
-        _ => Err(Invalid::field("spec.identity", "needs exactly one of spire or builtin")),
+        _ => Err(Invalid::field("spec.identity", "needs exactly one of spire and builtin")),
     }
 }

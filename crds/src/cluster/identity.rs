@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 /// Who proves identities: exactly one kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub struct Identity {
     /// SPIRE, which is installed already.
     #[serde(default, skip_serializing_if = "Option::is_none")]

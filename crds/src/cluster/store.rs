@@ -8,7 +8,6 @@ use super::{Postgres, schema::quantity};
 
 /// Where secrets are kept, encrypted: exactly one kind.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub struct Store {
     /// `PostgreSQL`, shared by any number of Nexus replicas.
     #[serde(default, skip_serializing_if = "Option::is_none")]

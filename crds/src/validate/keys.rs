@@ -15,7 +15,7 @@ impl Problems {
             spec.identity.spire.is_some().then_some(IdentityKind::Spire),
             spec.identity.builtin.is_some().then_some(IdentityKind::Builtin),
         ];
-        self.one_of("spec.identity", "spire or builtin", &kinds)
+        self.one_of(&rules::IDENTITY, &kinds)
     }
 
     pub(super) fn quorum(&mut self, shamir: &Shamir) -> Option<Quorum> {
@@ -34,7 +34,9 @@ impl Problems {
     }
 
     pub(super) fn unseal(&mut self, unseal: &Unseal) {
-        self.one_of("spec.unseal", "shamir", &[unseal.shamir.is_some().then_some(())]);
+        self.require(unseal.shamir.is_some(), "spec.unseal", || {
+            "spec.unseal needs exactly one of shamir".to_owned()
+        });
     }
 
     pub(super) fn recovery(&mut self, spec: &SpikeClusterSpec) {

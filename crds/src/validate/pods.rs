@@ -45,9 +45,7 @@ impl Problems {
     pub(super) fn rollout(&mut self, rollout: &Rollout) {
         let timeout = rollout.hydration_timeout;
         let positive = !timeout.is_negative() && Duration::from(timeout) > Duration::ZERO;
-        self.require(positive, "spec.rollout.hydrationTimeout", || {
-            "spec.rollout.hydrationTimeout must be a duration such as 10m".to_owned()
-        });
+        self.obey(&rules::HYDRATION_TIMEOUT, positive, &[]);
     }
 
     pub(super) fn overrides(&mut self, spec: &SpikeClusterSpec) {

@@ -60,17 +60,11 @@ impl Problems {
         });
     }
 
-    pub(super) fn one_of<T: Copy>(
-        &mut self,
-        field: &str,
-        kinds: &str,
-        set: &[Option<T>],
-    ) -> Option<T> {
+    /// A rule by which exactly one of several is set: that one.
+    pub(super) fn one_of<T: Copy>(&mut self, rule: &Rule, set: &[Option<T>]) -> Option<T> {
         let mut chosen = set.iter().flatten();
         let (first, second) = (chosen.next(), chosen.next());
-        self.require(first.is_some() && second.is_none(), field, || {
-            format!("{field} needs exactly one of {kinds}")
-        });
+        self.obey(rule, first.is_some() && second.is_none(), &[]);
         first.copied()
     }
 }

@@ -15,7 +15,7 @@ impl Problems {
             store.memory.is_some().then_some(StoreKind::Memory),
             store.plugin.is_some().then_some(StoreKind::Plugin),
         ];
-        let kind = self.one_of("spec.store", "postgres, s3, sqlite, memory or plugin", &kinds);
+        let kind = self.one_of(&rules::STORE, &kinds);
         let there = store.s3.is_none() && store.plugin.is_none();
         self.obey(&rules::STORE_RESERVED, there, &[]);
         if let Some(postgres) = &store.postgres {

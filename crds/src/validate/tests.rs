@@ -71,12 +71,12 @@ fn each_problem_is_told_in_the_words_of_the_crd() {
         (
             "sqlite: {}",
             "sqlite: {}\n    memory: {}",
-            "spec.store needs exactly one of postgres, s3, sqlite, memory or plugin",
+            "spec.store needs exactly one of postgres, sqlite and memory",
         ),
         (
             "builtin: {}",
             "spire: {}\n    builtin: {}",
-            "spec.identity needs exactly one of spire or builtin",
+            "spec.identity needs exactly one of spire and builtin",
         ),
         ("shares: 3", "shares: 16", "spec.shamir.shares (16) must be 2 to 15"),
         ("replicas: 1", "replicas: 0", "spec.nexus.replicas (0) must be 1 to 100"),
