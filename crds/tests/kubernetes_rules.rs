@@ -125,12 +125,12 @@ async fn columns(server: &Server, name: &str, priority: u8) -> Vec<String> {
         http::Request::get(path).header("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io");
     let request = request.body(Vec::new()).expect("a request");
     let table: Value = server.client.request(request).await.expect("a table");
-    let columns = table["columnDefinitions"].as_array().expect("a list");
-    let cells = table["rows"][0]["cells"].as_array().expect("one row");
-    let shown = columns
-        .iter()
-        .zip(cells)
-        .filter(|(column, _)| column["priority"] == json!(priority) && column["name"] != "Age");
+    let list = |at| table.pointer(at).and_then(Value::as_array).expect("a list");
+    let columns = list("/columnDefinitions").iter().zip(list("/rows/0/cells"));
+    let is = |column: &Value, key, value: Value| column.get(key) == Some(&value);
+    let shown = columns.filter(|(column, _)| {
+        is(column, "priority", priority.into()) && !is(column, "name", "Age".into())
+    });
     let text = |cell: &Value| cell.as_str().map_or_else(|| cell.to_string(), ToOwned::to_owned);
     shown.map(|(_, cell)| text(cell)).collect()
 }
