@@ -101,6 +101,7 @@ async fn a_nexus_waits_for_its_schema_and_says_how_it_is_made() {
     let again = schema(&server, "spike_owner", &["expand", "--grant", "spike_nexus"]);
     assert_eq!(told(&again, true), told(&schema(&server, "spike_nexus", &["status"]), true));
     told(&schema(&server, "spike_owner", &["contract"]), true);
+    it_gives_up_in_time(&server).await;
     let nobody = told(&schema(&server, "spike_owner", &["expand", "--grant", "nobody"]), false);
     assert!(nobody.contains(r#"no role "nobody""#) && nobody.contains("roles.sql"), "{nobody}");
 
@@ -108,6 +109,23 @@ async fn a_nexus_waits_for_its_schema_and_says_how_it_is_made() {
     nothing_is_altered(&server).await;
     it_tells_of_its_store(&server, &cluster).await;
     assert!(!cluster.nexus.log().contains("hunter2"), "{}", cluster.nexus.log());
+}
+
+/// Another change of the schema goes on and on.
+async fn it_gives_up_in_time(server: &Server) {
+    let other = server.execute("SELECT pg_advisory_lock(358368242533), pg_sleep(600)");
+    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
+    let ours = async {
+        until("it goes on", async || server.ask(locks).await.expect("asked") == "1").await;
+        told(&schema(server, "spike_owner", &["expand", "--timeout", "1s"]), false)
+    };
+    let late = tokio::select! {
+        late = ours => late,
+        ended = other => unreachable!("it ended: {ended:?}"),
+    };
+    assert!(late.contains("not done within 1s") && late.contains("pg_stat_activity"), "{late}");
+    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory'";
+    server.ask(end).await.expect("asked");
 }
 
 #[tokio::test(flavor = "multi_thread")]

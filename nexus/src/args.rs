@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     bootstrap,
     config::{self, Config},
-    schema::{self, SchemaCommand},
+    schema::{self, SchemaArgs},
     serve,
 };
 
@@ -95,8 +95,7 @@ enum Command {
 #[derive(Clone, Debug, Subcommand)]
 enum StoreCommand {
     /// Bring a database to what this version needs
-    #[command(subcommand)]
-    Schema(SchemaCommand),
+    Schema(SchemaArgs),
 }
 
 impl Args {
@@ -105,13 +104,13 @@ impl Args {
         spike_identity::install_crypto();
         let check = self.check_config;
         match self.command.unwrap_or(Command::Serve { bootstrap: false }) {
-            Command::Store(StoreCommand::Schema(command)) => {
+            Command::Store(StoreCommand::Schema(args)) => {
                 let store = config::store_from_process()?;
                 if check {
                     say("The store's configuration is right.");
                     return Ok(());
                 }
-                schema::run(command, store).await
+                schema::run(args, store).await
             }
             Command::Serve { bootstrap } => match configuration(check)? {
                 Some(config) => Box::pin(serve::run(config, bootstrap)).await,

@@ -3,12 +3,16 @@
 //! It runs as the owner of the tables, which no serving Nexus is, and needs nothing but the store:
 //! no identity, no Keepers.
 
+use std::time::Duration;
+
 use anyhow::{Context, bail, ensure};
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use spike_runtime::env::parse_duration;
 use spike_store_postgres::{
     PgConnection, connect,
     schema::{self, Status},
 };
+use tokio::time::timeout;
 
 use crate::stores::Place;
 
@@ -22,9 +26,19 @@ Examples:
   Once every Nexus is of the new version:
     nexus store schema contract";
 
+/// What to do with the schema, and how long that may take.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct SchemaArgs {
+    #[command(subcommand)]
+    command: SchemaCommand,
+    /// Give up after this; what was begun is undone
+    #[arg(long, global = true, value_name = "TIME", default_value = "15m", value_parser = parse_duration)]
+    timeout: Duration,
+}
+
 /// What to do with the schema.
 #[derive(Clone, Debug, Subcommand)]
-#[command(after_help = EXAMPLES)]
 pub(crate) enum SchemaCommand {
     /// Say what is there and what this version needs
     Status,
@@ -39,12 +53,20 @@ pub(crate) enum SchemaCommand {
 }
 
 /// Does it, or says why not.
-pub(crate) async fn run(command: SchemaCommand, place: Place) -> anyhow::Result<()> {
+pub(crate) async fn run(args: SchemaArgs, place: Place) -> anyhow::Result<()> {
     let Place::Postgres(options) = place else {
         bail!("the {} store brings its schema up to date by itself", place.kind());
     };
+    let SchemaArgs { command, timeout: longest } = args;
     let mut connection = connect(&options).await?;
-    let status = change(command, &mut connection).await?;
+    // Most likely another change goes on, for which this one waits; or the server is silent.
+    let done = timeout(longest, change(command, &mut connection)).await.with_context(|| {
+        format!(
+            "the schema is as it was: not done within {longest:?}, as when another change of it goes on; \
+             see pg_stat_activity, then run this again"
+        )
+    });
+    let status = done??;
     let servers = schema::servers(&mut connection).await.context("it isn't known who may serve")?;
     announce(status, &servers);
     Ok(())

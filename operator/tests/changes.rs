@@ -42,7 +42,6 @@ async fn a_cluster_follows_its_spec_and_says_what_its_surroundings_lack() {
     autoscaled(&world).await;
     monitored(&world).await;
     tried_again(&world).await;
-    made_anew(&world).await;
     without_a_secret(&world).await;
     operator.stop().await;
     world.end().await;
@@ -220,24 +219,6 @@ async fn tried_again(world: &World) {
     eventually("the last one is there", async || schema_jobs(world, &namespace).await.len() == 3)
         .await;
     eventually("and nobody is stalled", async || !is_stalled().await).await;
-}
-
-/// A Job whose time ran out before its program did is made anew, and nobody has to ask for it.
-async fn made_anew(world: &World) {
-    let namespace = world.namespace("anew").await;
-    world.apply(&namespace, &CLUSTER.replace("Manual", "Auto")).await;
-    let only = async || schema_jobs(world, &namespace).await.pop();
-    eventually("there is a Job", async || only().await.is_some()).await;
-    let first = only().await.expect("there");
-    let late = Patch::Merge(json!({"spec": {"activeDeadlineSeconds": 1}}));
-    let jobs = world.api::<Job>(&namespace);
-    jobs.patch(&first.name_any(), &PatchParams::default(), &late).await.expect("changed");
-    eventually("another Job is there", async || {
-        only().await.is_some_and(|job| job.uid() != first.uid())
-    })
-    .await;
-    let stalled = world.condition(&namespace, "demo", "Stalled").await;
-    assert!(stalled.is_none(), "{stalled:?}");
 }
 
 /// A pod that can't mount a Secret says so in an event, and its cluster in its status.

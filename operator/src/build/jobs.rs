@@ -18,9 +18,6 @@ use crate::{
 /// How long a bootstrap may take; it is tried again with another name.
 const BOOTSTRAP_SECONDS: u32 = 120;
 
-/// How long a change of the schema may take: large tables are changed in the background.
-const SCHEMA_SECONDS: u32 = 900;
-
 /// Makes the root key. One try: what a crash leaves behind is looked at before the next.
 pub fn bootstrap(cluster: &Cluster, attempt: u32) -> Object {
     let mut env = nexus::env(cluster, cluster.keepers());
@@ -30,7 +27,8 @@ pub fn bootstrap(cluster: &Cluster, attempt: u32) -> Object {
     let mut mounted = vec![pod::identity(cluster)];
     mounted.extend(store(cluster, false));
     let template = template(cluster, vec![json!("bootstrap")], env, mounted);
-    job(cluster, cluster.names.bootstrap_job(attempt), BOOTSTRAP_SECONDS, 0, &template)
+    let limits = json!({"activeDeadlineSeconds": BOOTSTRAP_SECONDS, "backoffLimit": 0});
+    job(cluster, cluster.names.bootstrap_job(attempt), limits, &template)
 }
 
 /// Brings the schema up to what an image needs, before that image serves; or removes what only images
@@ -51,8 +49,9 @@ pub fn schema(cluster: &Cluster, half: Half) -> Object {
     let template = template(cluster, args, env, mounted);
     let version = schema_version(cluster);
     let name = cluster.names.schema_job(half, &Digest::of(&(version.as_str(), asked(cluster))));
-    // It may meet a server that is not up yet; it changes nothing twice.
-    let job = job(cluster, name, SCHEMA_SECONDS, 3, &template);
+    // It may meet a server that is not up yet; it changes nothing twice. It ends by itself in time, and
+    // one whose pod waits for a Secret may wait.
+    let job = job(cluster, name, json!({"backoffLimit": 3}), &template);
     job.annotated([(annotation::VERSION, version.as_str())])
 }
 
@@ -102,12 +101,9 @@ fn template(cluster: &Cluster, args: Vec<Value>, env: Vec<Value>, mounted: Vec<M
     program.template(cluster, json!({"restartPolicy": "Never"}))
 }
 
-fn job(cluster: &Cluster, name: String, seconds: u32, retries: u32, template: &Value) -> Object {
-    let body = json!({"spec": {
-        "activeDeadlineSeconds": seconds,
-        "backoffLimit": retries,
-        "template": template,
-    }});
+fn job(cluster: &Cluster, name: String, mut spec: Value, template: &Value) -> Object {
+    spec["template"] = template.clone();
+    let body = json!({"spec": spec});
     let job = Object::new(cluster, Kind::Job, name, "bootstrap", body);
     job.annotated([(annotation::ASKED, asked(cluster))])
 }

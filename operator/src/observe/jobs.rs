@@ -67,10 +67,9 @@ pub(super) fn schema(cluster: &Cluster, live: &Live, half: Half) -> JobLook {
     JobLook::None
 }
 
-/// Schema Jobs that are in the way: one whose time ran out, most likely because what its pod needs wasn't
-/// there, and one of an earlier spec that never started. They make room for another try.
+/// Schema Jobs of an earlier spec that never started. They make room for the present one's.
 ///
-/// A Job whose program ended by itself, or runs, is never among them.
+/// A Job whose program ended, or runs, is never among them.
 pub(crate) fn spent(cluster: &Cluster, jobs: &[Value], pods: &[PodLook]) -> Vec<Spare> {
     let is_schema = |job: &&Value| {
         text(job, &["metadata", "annotations", annotation::VERSION]).is_some()
@@ -80,10 +79,7 @@ pub(crate) fn spent(cluster: &Cluster, jobs: &[Value], pods: &[PodLook]) -> Vec<
         let prefix = format!("{}-", name(job).unwrap_or_default());
         pods.iter().any(|pod| pod.running_since.is_some() && pod.name.starts_with(&prefix))
     };
-    let is_spent = |job: &&Value| match failure(job) {
-        Some(failed) => text(failed, &["reason"]) == Some("DeadlineExceeded"),
-        None => !is_asked(cluster, job) && !runs(job),
-    };
+    let is_spent = |job: &&Value| failure(job).is_none() && !is_asked(cluster, job) && !runs(job);
     let spare = |job: &Value| {
         Some((Kind::Job, name(job)?.to_owned(), text(job, &["metadata", "uid"])?.to_owned()))
     };
