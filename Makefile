@@ -69,6 +69,13 @@ bench-operator: setup-test ## Measure the operator with a thousand clusters on a
 	@cargo build --release --locked --package spike-operator --bins --examples
 	@$(TARGET)/release/examples/many_clusters
 
+.PHONY: bench-pods
+bench-pods: setup-e2e ## Measure on real pods how long a cluster takes to be ready
+	@scripts/tools.sh cluster
+	@cargo build --release --locked --workspace --bins
+	@cargo build --release --locked --package spike-testbed-kubernetes --example apply_to_ready
+	@$(TARGET)/release/spike-kubernetes run -- $(TARGET)/release/examples/apply_to_ready
+
 .PHONY: setup setup-test setup-e2e
 setup:
 	@scripts/setup.sh build

@@ -133,6 +133,11 @@ impl<'a> Demo<'a> {
         manifest: &Manifest,
     ) -> anyhow::Result<Self> {
         install_from(manifest.installation(), namespace, image).await?;
+        Self::apply_only(namespace, manifest).await
+    }
+
+    /// Applies the manifest where an operator is installed.
+    pub async fn apply_only(namespace: &'a Namespace, manifest: &Manifest) -> anyhow::Result<Self> {
         namespace.apply(&manifest.to_string()).await?;
         let clusters = Resources::namespaced(namespace.client(), &namespace.name);
         Ok(Self { namespace, clusters })
