@@ -17,6 +17,7 @@ use crate::{
     metrics::Metrics,
     names::Names,
     queue::Queue,
+    told::Told,
     turns::Turns,
     validate::Defaults,
     voices::Voices,
@@ -42,6 +43,8 @@ pub(crate) struct Context {
     pub(crate) turns: Turns,
     /// Who is worked on next.
     pub(crate) queue: Queue,
+    /// What was logged of each last.
+    pub(crate) told: Told,
     /// What each cluster looked like last.
     pub(crate) looks: Arc<Looks>,
 }
@@ -71,6 +74,7 @@ impl Context {
         self.turns.release(names);
         self.queue.forget(names);
         self.looks.forget(names);
+        self.told.forget(names);
         self.succeeded(names);
     }
 

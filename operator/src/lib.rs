@@ -24,6 +24,7 @@ mod queue;
 mod reconcile;
 pub mod run;
 pub mod status;
+mod told;
 mod turns;
 pub mod validate;
 pub mod version;

@@ -205,13 +205,25 @@ pub(crate) fn is_ours(cluster: &Cluster, live: &Value) -> bool {
 }
 
 fn differs(live: &Live) -> Vec<String> {
-    let wrong = |(object, there): &&(Object, Option<Value>)| {
-        let served = !live.unserved.contains(&object.kind);
-        served && there.as_ref().is_none_or(|there| !agrees(there, &object.manifest))
-    };
-    let wrong = live.base.iter().filter(wrong).map(|(object, _)| object.to_string());
+    let wrong = missing(live).into_iter().chain(changed(live)).map(ToString::to_string);
     let spare = live.spare.iter().map(|(kind, name, _)| format!("{}/{name}", kind.name()));
     wrong.chain(spare).collect()
+}
+
+/// Wanted objects that aren't there, though their kind is.
+pub(crate) fn missing(live: &Live) -> Vec<&Object> {
+    let served = |object: &Object| !live.unserved.contains(&object.kind);
+    let missing = live.base.iter().filter(|(object, there)| there.is_none() && served(object));
+    missing.map(|(object, _)| object).collect()
+}
+
+/// Wanted objects that are there, and not as they should be.
+pub(crate) fn changed(live: &Live) -> Vec<&Object> {
+    let differs = |(object, there): &&(Object, Option<Value>)| {
+        let served = !live.unserved.contains(&object.kind);
+        served && there.as_ref().is_some_and(|there| !agrees(there, &object.manifest))
+    };
+    live.base.iter().filter(differs).map(|(object, _)| object).collect()
 }
 
 /// A field by its keys: annotations have slashes and dots in theirs.

@@ -32,7 +32,7 @@ pub use observed::{
 };
 pub use step::{Hold, Stall, Step, Wait};
 #[cfg(test)]
-pub(crate) use tests::healthy;
+pub(crate) use tests::{healthy, wish};
 
 use crate::{cluster::BootstrapMode, hash::Digest, version::Version};
 

@@ -120,7 +120,8 @@ pub(crate) fn failed(
     ctx: Arc<Context>,
 ) -> Action {
     let names = names(guarded.meta());
-    tracing::warn!(cluster = names.instance(), %error, "not reconciled");
+    let Names { namespace, cluster } = &names;
+    tracing::warn!(namespace, name = cluster, %error, "not reconciled");
     if error.class() == Class::Invalid {
         return Action::await_change();
     }
@@ -145,7 +146,7 @@ fn is_held(spec: &SpikeCluster) -> bool {
     spec.metadata.finalizers.iter().flatten().any(|name| name == FINALIZER)
 }
 
-#[tracing::instrument(skip_all, fields(cluster = names(&spec.metadata).instance()))]
+#[tracing::instrument(name = "reconcile", skip_all, fields(cluster = names(&spec.metadata).instance()))]
 async fn one(spec: &SpikeCluster, ctx: &Context) -> Result<Action, Error> {
     let deleting = spec.metadata.deletion_timestamp.is_some();
     match (deleting, is_held(spec)) {
@@ -202,9 +203,8 @@ async fn act(
     if let Some(name) = step.writes() {
         ctx.looks.changed(cluster.names.clone());
         ctx.metrics.stepped(name);
-        tracing::info!(step = name, ok = applied.is_ok(), "{step:?}");
         if applied.is_ok() {
-            tell(spec, name, decided, ctx).await;
+            tell(spec, decided, ctx).await;
         }
     }
     applied

@@ -34,6 +34,7 @@ use crate::{
     names::MANAGER,
     queue::Queue,
     reconcile::{failed, reconcile},
+    told::Told,
     turns::Turns,
     validate::Defaults,
     voices::Voices,
@@ -174,6 +175,7 @@ fn context(
         failures: std::sync::Mutex::default(),
         turns: Turns::default(),
         queue: Queue::default(),
+        told: Told::default(),
         looks: Arc::default(),
     })
 }

@@ -4,6 +4,7 @@
 //! are there only while they are true of something.
 
 mod conditions;
+mod deed;
 mod failure;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use crate::{
     version,
 };
 
+pub(crate) use deed::{Deed, deed};
 pub use failure::Failure;
 pub use words::sentence;
 pub(crate) use words::{KEEPERS_SCALED, scaled_by_hand};

@@ -9,10 +9,11 @@ use std::{collections::BTreeMap, time::Duration};
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
     core::v1::{Service, ServiceAccount},
+    events::v1::Event,
 };
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
+    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
 use spike_crds::SpikeCluster;
@@ -217,9 +218,22 @@ fn by_hand() -> Vec<(Kind, &'static str, Value)> {
 
 const IMAGE_BY_HAND: &str = "registry.example/other:1";
 
-/// Each object, deleted by hand, is there again as it was.
+/// Each object, deleted by hand, is there again as it was, and that one was missing is told.
 async fn made_again(world: &World) {
     let (namespace, proxy, operator) = made(world, "made-again", SPIRE).await;
+    let service = "spike-demo-keeper";
+    let services = world.api::<Service>(&namespace);
+    services.delete(service, &DeleteParams::default()).await.expect("deleted");
+    let events = world.api::<Event>(&namespace);
+    eventually("it is told of", async || {
+        let events = events.list(&ListParams::default()).await.expect("listed");
+        let related = |event: &Event| event.related.as_ref().and_then(|it| it.name.clone());
+        let mut about = events.iter().filter(|event| related(event).as_deref() == Some(service));
+        let note = format!("Service/{service} was missing: made anew");
+        about.any(|event| event.note.as_ref() == Some(&note))
+    })
+    .await;
+    until_quiet(&proxy, QUIET).await;
     let good = Snapshot::of(&world.client(), &namespace).await;
     let objects: Vec<_> = good.0.keys().filter(|name| !name.starts_with("SpikeCluster/")).collect();
     for object in &objects {

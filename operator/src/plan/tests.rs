@@ -19,7 +19,7 @@ fn digest(text: &str) -> Digest {
 }
 
 /// Three Keepers, two of which rebuild the key, two Nexus, a store that several can reach.
-fn wish() -> Wish {
+pub(crate) fn wish() -> Wish {
     Wish {
         paused: false,
         shares: 3,

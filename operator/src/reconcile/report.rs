@@ -8,23 +8,42 @@ use kube::{
 };
 use serde_json::json;
 use spike_crds::{SpikeCluster, cluster::SpikeClusterStatus};
+use tokio::time::Instant;
 
 use super::{Decided, names};
-use crate::{context::Context, error::Error, plan::Step, status};
+use crate::{
+    context::Context,
+    error::Error,
+    names::Names,
+    plan::Step,
+    status::{self, Deed},
+};
 
 /// Of an event's note the API server takes one kilobyte.
 const NOTE: usize = 1024;
 
-/// Tells people. An event that can't be written is no reason to stop.
-pub(super) async fn tell(
-    spec: &SpikeCluster,
-    name: &str,
-    Decided { observed, step, .. }: &Decided,
-    ctx: &Context,
-) {
+/// Tells people of a step that was done. An event that can't be written is no reason to stop.
+pub(super) async fn tell(spec: &SpikeCluster, decided: &Decided, ctx: &Context) {
+    let Decided { live, observed, wish, step } = decided;
+    let names = names(&spec.metadata);
+    let told = step.writes().zip(status::deed(&names, live, observed, wish, step));
+    let Some((name, Deed { note, action, about })) = told else { return };
+    let Names { namespace, cluster } = &names;
+    if ctx.told.is_news(&names, name, &note, Instant::now()) {
+        tracing::info!(namespace, name = cluster, step = name, "{note}");
+    } else {
+        tracing::debug!(namespace, name = cluster, step = name, "{note}");
+    }
     let warns = matches!(step, Step::RollBackKeepers | Step::ForgetKeeper { .. });
     let type_ = if warns { EventType::Warning } else { EventType::Normal };
-    let done = event(type_, name, name, &status::sentence(step));
+    let mut done = event(type_, name, &action, &note);
+    done.secondary = about.map(|(kind, name)| ObjectReference {
+        api_version: Some(kind.api_version()),
+        kind: Some(kind.name().to_owned()),
+        namespace: kind.is_namespaced().then(|| namespace.clone()),
+        name: Some(name),
+        ..ObjectReference::default()
+    });
     publish(ctx, &done, &spec.object_ref(&())).await;
     if let Some(note) = status::scaled_by_hand(observed, step) {
         let scaled = event(EventType::Warning, status::KEEPERS_SCALED, name, &note);
@@ -84,7 +103,8 @@ pub(super) async fn report(
 /// Tells of what people must mend, in the log and as an event.
 async fn warn(spec: &SpikeCluster, stalled: &Condition, ctx: &Context) {
     let Condition { reason, message, .. } = stalled;
-    tracing::warn!(cluster = names(&spec.metadata).instance(), reason, "stalled: {message}");
+    let Names { namespace, cluster } = &names(&spec.metadata);
+    tracing::warn!(namespace, name = cluster, reason, "stalled: {message}");
     let event = event(EventType::Warning, reason, "Stall", message);
     publish(ctx, &event, &spec.object_ref(&())).await;
 }

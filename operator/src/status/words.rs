@@ -1,6 +1,6 @@
 //! Reasons for machines, and sentences for people: what is wrong and what helps.
 
-use crate::plan::{Observed, Stall, Step, Wait};
+use crate::plan::{Observed, Stage, Stall, Step, Wait};
 
 pub(super) fn reason_of_wait(wait: &Wait) -> &'static str {
     match wait {
@@ -148,7 +148,14 @@ pub fn sentence(step: &Step) -> String {
         Step::Idle => "nothing to do".to_owned(),
         Step::Paused => "spec.paused is true: nothing is changed".to_owned(),
         Step::Retain => "everything stays, without an owner".to_owned(),
-        Step::Delete(stage) => format!("deleting: {stage:?}"),
+        Step::Delete(stage) => match stage {
+            Stage::Jobs => "deleted the Jobs",
+            Stage::Nexus => "deleted Nexus",
+            Stage::Keepers => "deleted the Keepers, and with them every shard",
+            Stage::Rest => "deleted Services, accounts, policies and what else pods needed",
+            Stage::ClusterScoped => "deleted what was outside of the namespace",
+        }
+        .to_owned(),
         Step::Release => "let go".to_owned(),
         Step::ApplyBase => "wrote Services, accounts, policies and what else pods need".to_owned(),
         Step::ApplyKeepers { replicas, .. } => {
