@@ -209,7 +209,7 @@ pub static REMEDIES: [Remedy; 28] = [
         "RolloutComplete",
         "False",
         &["NexusStuck"],
-        "new Nexus replicas don't become ready; the old ones serve. The message names a pod and why: \
+        "Nexus replicas don't become ready. The message names a pod and why, and says whether others serve: \
          change the spec, and it goes on at once",
     )),
 ];

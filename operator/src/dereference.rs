@@ -59,6 +59,7 @@ pub(crate) async fn dereference(
     let escrow = get(ctx, Kind::ConfigMap, namespace, &cluster.names.escrow()).await?;
     let lacks = absent::mounts(ctx, namespace, nexus.iter().chain(&workers)).await?;
     let mut live = Live {
+        unbound: absent::volume(&base),
         identity: absent::identity(&unserved, &base)
             .or_else(|| identity(cluster, &base, bundle.is_some())),
         escrow: escrow.as_ref().filter(|map| is_ours(cluster, map)).and_then(Escrowed::read),

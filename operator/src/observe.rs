@@ -78,6 +78,8 @@ pub struct Live {
     pub unserved: BTreeSet<Kind>,
     /// What a pod waits for, in the kubelet's words.
     pub lacks: Option<String>,
+    /// Why Nexus's volume isn't made, if nobody will make it.
+    pub unbound: Option<String>,
     /// What the Job that ended last said, if it failed.
     pub last_words: Option<String>,
 }
@@ -95,6 +97,7 @@ impl Live {
             escrow: self.escrow.clone(),
             unserved: self.unserved.clone(),
             lacks: self.lacks.clone(),
+            unbound: self.unbound.clone(),
             last_words: self.last_words.clone(),
             ..Self::default()
         }

@@ -90,7 +90,9 @@ impl Voices {
             Ok(identity) => identity,
             Err(why) => return (Vec::new(), why),
         };
-        let asked = pods.iter().filter_map(|pod| {
+        // Of one that doesn't run its state says why it is silent, better than a refused connection.
+        let runs = |pod: &&PodLook| pod.trouble.is_none() && !pod.ended;
+        let asked = pods.iter().filter(runs).filter_map(|pod| {
             let name = pod.name.clone();
             let client = nexus(cluster, &identity, pod.address.as_ref()?);
             Some(async move {

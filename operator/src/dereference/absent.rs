@@ -81,6 +81,22 @@ fn unread(name: &str, live: &Value) -> Option<String> {
     })
 }
 
+/// Why a volume isn't made: its claim names no class, as the spec doesn't, and there is no default one.
+pub(super) fn volume(base: &[(Object, Option<Value>)]) -> Option<String> {
+    let classless = |claim: &Value| {
+        let text = |at| claim.pointer(at).and_then(Value::as_str).unwrap_or_default();
+        text("/status/phase") == "Pending"
+            && text("/spec/storageClassName").is_empty()
+            && text("/spec/volumeName").is_empty()
+    };
+    let mut claims = base.iter().filter(|(object, _)| object.kind == Kind::PersistentVolumeClaim);
+    let (claim, _) = claims.find(|(_, live)| live.as_ref().is_some_and(classless))?;
+    Some(format!(
+        "{claim} has no StorageClass, and there is no default one: set \
+         spec.store.sqlite.storage.className, or make a StorageClass the default"
+    ))
+}
+
 /// Why the container of one of these pods isn't made, if that takes long: what a pod mounts and isn't
 /// there is told in events only.
 pub(super) async fn mounts<'a>(
@@ -117,6 +133,24 @@ mod tests {
         assert!(why.contains("ClusterSPIFFEID spike-1-nexus, of class blue"), "{why}");
         let why = unread("spike-1-nexus", &json!({ "spec": {}, "status": {} }));
         assert!(why.is_some_and(|why| why.contains("of no class")));
+    }
+
+    #[test]
+    fn a_claim_that_nobody_will_give_a_volume_is_told_with_what_helps() {
+        let claim = |live: Value| {
+            let kind = Kind::PersistentVolumeClaim;
+            let claim =
+                Object { kind, name: "spike-demo-nexus-data".to_owned(), manifest: json!({}) };
+            volume(&[(claim, Some(live))])
+        };
+        let why = claim(json!({ "spec": {}, "status": { "phase": "Pending" } })).expect("told");
+        assert!(why.starts_with("PersistentVolumeClaim/spike-demo-nexus-data has no"), "{why}");
+        assert!(why.contains("set spec.store.sqlite.storage.className, or"), "{why}");
+        let waits =
+            json!({ "spec": { "storageClassName": "a" }, "status": { "phase": "Pending" } });
+        assert_eq!(claim(waits), None, "its class may wait for the pod to have a node");
+        assert_eq!(claim(json!({ "spec": {}, "status": { "phase": "Bound" } })), None);
+        assert_eq!(volume(&[]), None);
     }
 
     #[test]

@@ -18,11 +18,14 @@ const BROKEN: [(&str, Trouble); 8] = [
     ("ErrImageNeverPull", Trouble::NoImage),
     ("ErrImagePull", Trouble::NoImage),
     ("ImagePullBackOff", Trouble::NoImage),
-    ("InvalidImageName", Trouble::NoImage),
+    ("InvalidImageName", Trouble::BadImage),
 ];
 
 /// How many characters of a program's last words are kept: a sentence.
 const MOST_WORDS: usize = 200;
+
+/// The same of what the scheduler says, which has a reason for each node.
+const MOST_REASONS: usize = 400;
 
 /// Why a pod doesn't come up by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub enum Trouble {
     Lacks,
     /// Its node doesn't get the image.
     NoImage,
+    /// What it names is no image.
+    BadImage,
     /// No node takes it.
     NoNode,
 }
@@ -70,7 +75,7 @@ pub struct PodLook {
     pub prepares: bool,
     /// Why it doesn't come up, if it certainly doesn't.
     pub trouble: Option<Trouble>,
-    /// The same in the kubelet's words.
+    /// The same in the kubelet's words, or the scheduler's.
     pub message: Option<String>,
     /// What its program said last, if it failed.
     pub words: Option<String>,
@@ -96,10 +101,11 @@ impl From<&Pod> for PodLook {
         let ready = conditions(pod).find(|condition| condition.type_ == "Ready");
         let is_ready = ready.is_some_and(|condition| condition.status == "True");
         let since = ready.and_then(|condition| condition.last_transition_time.as_ref());
-        let homeless = |condition: &PodCondition| {
+        let homeless = conditions(pod).find(|condition: &&PodCondition| {
             let reason = condition.reason.as_deref();
             condition.type_ == "PodScheduled" && reason == Some("Unschedulable")
-        };
+        });
+        let reasons = homeless.and_then(|condition| condition.message.as_deref());
         Self {
             name: metadata.name.clone().unwrap_or_default(),
             uid: metadata.uid.clone().unwrap_or_default(),
@@ -116,12 +122,10 @@ impl From<&Pod> for PodLook {
                 .map(|run| run.started_at.as_ref().map_or(Timestamp::MIN, |time| time.0)),
             ended: state.is_some_and(|state| state.terminated.is_some()),
             prepares: word == Some("ContainerCreating"),
-            trouble: if conditions(pod).any(homeless) {
-                Some(Trouble::NoNode)
-            } else {
-                broken.map(|(_, trouble)| *trouble)
-            },
-            message: waiting.and_then(|waiting| waiting.message.clone()),
+            trouble: homeless.map(|_| Trouble::NoNode).or(broken.map(|(_, trouble)| *trouble)),
+            message: reasons
+                .map(|text| one_line(text, MOST_REASONS))
+                .or_else(|| waiting?.message.clone()),
             words: container(pod).and_then(last_words),
         }
     }
@@ -140,7 +144,11 @@ fn last_words(container: &ContainerStatus) -> Option<String> {
     let line =
         text.lines().map(str::trim).rfind(|line| !line.is_empty() && !line.starts_with('{'))?;
     let line = line.strip_prefix("Error: ").unwrap_or(line);
-    Some(line.chars().filter(|c| !c.is_control()).take(MOST_WORDS).collect())
+    Some(one_line(line, MOST_WORDS))
+}
+
+fn one_line(text: &str, most: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(most).collect()
 }
 
 fn conditions(pod: &Pod) -> impl Iterator<Item = &PodCondition> {

@@ -154,6 +154,17 @@ fn a_pod_that_cannot_start_makes_room_for_another_template() {
 }
 
 #[test]
+fn a_pod_without_a_node_has_the_schedulers_words() {
+    let said = "0/2 nodes are available: 2 Insufficient cpu.\n";
+    let homeless = json!([{
+        "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": said,
+    }]);
+    let look = PodLook::from(&pod(json!({"status": {"conditions": homeless}})));
+    assert_eq!(look.trouble, Some(Trouble::NoNode));
+    assert_eq!(look.message.as_deref(), Some("0/2 nodes are available: 2 Insufficient cpu."));
+}
+
+#[test]
 fn a_program_that_failed_is_quoted_in_one_short_line() {
     let words = |state: &str, code: i32, message: &str| {
         let ended = json!({state: {"terminated": {"exitCode": code, "message": message}}});

@@ -46,23 +46,19 @@ fn waiting(seen: &Seen<'_>, wait: &Wait) -> String {
         Wait::Keepers | Wait::Hydration { .. } => &live.keepers,
         _ => &[],
     };
-    let text = with(words::of_wait(wait), pods);
+    let text = words::of_wait(wait);
     // A volume that isn't there is told by an event alone.
-    let lacks = live.lacks.as_ref().filter(|_| trouble::of(pods).is_none() && !pods.is_empty());
-    lacks.map_or_else(|| text.clone(), |lacks| format!("{text}; {lacks}"))
+    let lacks = || live.lacks.clone().filter(|_| !pods.is_empty());
+    match trouble::of(pods, live.unbound.as_deref()).or_else(lacks) {
+        // That they don't answer, or run, follows from it.
+        Some(why) if matches!(wait, Wait::Nexus(_) | Wait::Keepers) => why,
+        Some(why) => format!("{text}; {why}"),
+        None => text,
+    }
 }
 
 fn stalled(seen: &Seen<'_>, stall: &Stall) -> String {
     words::of_stall(stall, seen.live.last_words.as_deref())
-}
-
-/// A sentence, and what is wrong with one of these pods.
-fn with(text: impl Into<String>, pods: &[PodLook]) -> String {
-    let text = text.into();
-    match trouble::of(pods) {
-        Some(why) => format!("{text}; {why}"),
-        None => text,
-    }
 }
 
 /// What can't be read is stalled as well.
@@ -303,6 +299,18 @@ fn identity(seen: &Seen<'_>) -> Said {
     }
 }
 
+/// What is the matter with Nexus, and whether that hurts anybody yet.
+fn stuck(seen: &Seen<'_>) -> String {
+    let live = seen.live;
+    let what = if live.nexus.iter().any(|pod| pod.ready) {
+        "Nexus's new replicas don't become ready, the old ones serve"
+    } else {
+        "no replica of Nexus becomes ready"
+    };
+    let why = trouble::of(&live.nexus, live.unbound.as_deref());
+    why.map_or_else(|| what.to_owned(), |why| format!("{what}: {why}"))
+}
+
 fn rollout(seen: &Seen<'_>) -> Said {
     let kind = "RolloutComplete";
     let (nexus, keepers) = (seen.observed.nexus.as_ref(), seen.observed.keepers.as_ref());
@@ -314,10 +322,7 @@ fn rollout(seen: &Seen<'_>) -> Said {
     }
     match nexus {
         None => said(kind, Some(false), "NotApplied", "Nexus is not there yet"),
-        Some(nexus) if nexus.stuck => {
-            let text = "Nexus's new replicas don't become ready";
-            said(kind, Some(false), "NexusStuck", with(text, &seen.live.nexus))
-        }
+        Some(nexus) if nexus.stuck => said(kind, Some(false), "NexusStuck", stuck(seen)),
         Some(nexus) if nexus.rolling => {
             said(kind, Some(false), "NexusRollout", "Nexus replicas are being replaced")
         }

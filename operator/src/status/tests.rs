@@ -251,24 +251,54 @@ fn open(reasons: &Value) -> spike_core::wire::v2::status::Status {
 
 /// What is said of a look.
 fn said(live: &Live, kind: &str) -> (String, String) {
+    let condition = told(live, &Step::Idle, kind);
+    (condition.status, condition.reason)
+}
+
+/// The same of a look after which this step is taken.
+fn told(live: &Live, step: &Step, kind: &str) -> Condition {
     let spec = manifest::read(TEXT).expect("a manifest");
     let defaults = Defaults { image: "spike:1".to_owned() };
     let cluster = validate(&spec, &defaults).expect("valid");
     let observed = observe(&cluster, live, at(120));
-    let step = Step::Idle;
     let seen = Seen {
         spec: &spec,
         cluster: &cluster,
         live,
         observed: &observed,
         wish: &build::wish(&cluster),
-        step: &step,
+        step,
         failure: None,
         now: at(120),
     };
-    let status = build(&seen);
-    let condition = find(&status, kind).expect("it is there");
-    (condition.status.clone(), condition.reason.clone())
+    find(&build(&seen), kind).expect("it is there").clone()
+}
+
+#[test]
+fn the_cause_is_told_and_not_what_follows_from_it() {
+    let pod = |trouble, ready| crate::observe::PodLook {
+        name: "spike-demo-nexus-x".to_owned(),
+        image: Some("nowhere:1".to_owned()),
+        trouble,
+        ready,
+        ..crate::observe::PodLook::default()
+    };
+    let bad = pod(Some(crate::observe::Trouble::NoImage), false);
+    let deployment = {
+        let spec = manifest::read(TEXT).expect("a manifest");
+        let defaults = Defaults { image: "nowhere:1".to_owned() };
+        Some(build::deployment(&validate(&spec, &defaults).expect("valid"), 3).manifest)
+    };
+    let mut live = Live { nexus: vec![bad], deployment, ..Live::default() };
+    let why = "the node of spike-demo-nexus-x doesn't get the image nowhere:1";
+    let step = Step::Wait(Wait::Nexus("connection refused".to_owned()));
+    assert_eq!(told(&live, &step, "Ready").message, why);
+    let stuck = told(&live, &step, "RolloutComplete");
+    assert_eq!(stuck.reason, "NexusStuck");
+    assert_eq!(stuck.message, format!("no replica of Nexus becomes ready: {why}"));
+    live.nexus.push(pod(None, true));
+    let text = told(&live, &step, "RolloutComplete").message;
+    assert!(text.contains("the old ones serve: the node of"), "{text}");
 }
 
 #[test]
