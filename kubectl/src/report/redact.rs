@@ -50,7 +50,11 @@ struct Looks {
     name: Regex,
     /// `scheme://user:password@`.
     userinfo: Regex,
-    /// Tokens, keys of age, recovery shards, private keys.
+    /// A private key in PEM, also one whose end isn't there.
+    key: Regex,
+    /// The end of one whose beginning isn't there, and all before it.
+    tail: Regex,
+    /// Tokens, keys of age, recovery shards.
     whole: Regex,
     /// 32 bytes in hex, unless they are a digest or a container's name.
     digits: Regex,
@@ -66,12 +70,15 @@ static LOOKS: LazyLock<Looks> = LazyLock::new(|| {
             r"(?i)(?:password|passwd|pwd|passphrase|secret|token|(?:api|access|private|secret)[-_]?key)$",
         ),
         userinfo: regex(r#"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s@"']+@"#),
+        key: regex(
+            r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\z)",
+        ),
+        tail: regex(r"\A(?s:.*)-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----"),
         whole: regex(concat!(
             r"(?i:\bbearer\s+[A-Za-z0-9._~+/=-]+)",
             r"|\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?",
             r"|(?i:\bAGE-(?:SECRET-KEY|PLUGIN)-[A-Za-z0-9-]+)",
             r"|\bspike:[0-9]{1,3}:[0-9A-Fa-f]+",
-            r"|-----BEGIN [A-Z ]*PRIVATE KEY-----(?s:.*?)-----END [A-Z ]*PRIVATE KEY-----",
         )),
         digits: regex(r"(sha256:|://)?\b[0-9A-Fa-f]{64}\b"),
     }
@@ -80,7 +87,8 @@ static LOOKS: LazyLock<Looks> = LazyLock::new(|| {
 /// A text in which nothing looks like a secret.
 pub(super) fn text(text: &str) -> String {
     let Looks { named, userinfo, whole, digits, .. } = &*LOOKS;
-    let text = whole.replace_all(text, REDACTED);
+    let text = keys(text);
+    let text = whole.replace_all(&text, REDACTED);
     let text = userinfo.replace_all(&text, format!("${{1}}{REDACTED}@"));
     let text = named.replace_all(&text, |found: &Captures<'_>| {
         let (name, sign, value) = (&found[1], &found[2], &found[3]);
@@ -96,9 +104,15 @@ pub(super) fn text(text: &str) -> String {
     digits.into_owned()
 }
 
-/// A log, line by line.
+/// A text without private keys, which have many lines; a log may begin or end within one.
+fn keys(text: &str) -> String {
+    let text = LOOKS.key.replace_all(text, REDACTED);
+    LOOKS.tail.replace(&text, REDACTED).into_owned()
+}
+
+/// A log, line by line but for private keys.
 pub(super) fn log(lines: &str) -> String {
-    lines.lines().map(|written| line(written) + "\n").collect()
+    keys(lines).lines().map(|written| line(written) + "\n").collect()
 }
 
 /// Lines that are not about another cluster, by the fields that the operator's log has.
@@ -115,7 +129,9 @@ pub(super) fn about(instance: &str, lines: &str) -> String {
 
 fn line(written: &str) -> String {
     let Ok(mut fields @ Value::Object(_)) = serde_json::from_str(written) else {
-        return text(written);
+        // An object that was cut has fields that can't be told apart any more.
+        let cut = written.trim_start().starts_with('{');
+        return if cut { REDACTED.to_owned() } else { text(written) };
     };
     who_and_what(&mut fields);
     strings(&mut fields);
@@ -254,9 +270,29 @@ mod tests {
             (format!("-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----"), CANARY),
         ] {
             let shown = log(&hostile);
-            let shown = if hostile.contains('\n') { text(&hostile) } else { shown };
             assert!(!shown.contains(canary), "{hostile} -> {shown}");
             assert!(shown.contains(REDACTED), "{hostile} -> {shown}");
+        }
+    }
+
+    #[test]
+    fn no_line_of_a_private_key_stays_in_a_log() {
+        let (begin, end) = ("-----BEGIN EC PRIVATE KEY-----", "-----END EC PRIVATE KEY-----");
+        for hostile in [
+            format!("before\n{begin}\n{CANARY}\n{CANARY}\n{end}\nafter"),
+            format!("before\n{begin}\n{CANARY}\n{end}\n{begin}\n{CANARY}\n{end}\nafter"),
+            format!("before\nt0 {begin}\nt1 {CANARY}"),
+            format!("t0 {CANARY}\nt1 {end}\nafter"),
+            format!("{CANARY}\n{end}\nbetween\n{begin}\n{CANARY}"),
+            format!("before\n{{\"said\":\"{begin}\"}}\n{{\"said\":\"{CANARY}\"}}\n{end} x\nafter"),
+            format!("before\n{{\"path\":\"{CANARY}\",\"said\":\"{begin}\\n{CANARY}\",\"x\":1}}"),
+            format!("before\n{begin} BLOCK-----\n{CANARY}").replace("KEY----- B", "KEY B"),
+        ] {
+            let shown = log(&hostile);
+            assert!(!shown.contains(CANARY), "{hostile} -> {shown}");
+            for kept in ["before", "after"].into_iter().filter(|kept| hostile.contains(kept)) {
+                assert!(shown.contains(kept), "{hostile} -> {shown}");
+            }
         }
     }
 
