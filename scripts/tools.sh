@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../e2e/kubernetes"
 tools=${SPIKE_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/spike/tools}
 
-api=(etcd kube-apiserver kube-controller-manager kubectl helm)
+api=(etcd kube-apiserver kube-controller-manager kubectl helm glua)
 cluster=("${api[@]}" kube-scheduler kubelet kube-proxy coredns)
 spire=(spire-server spire-agent spire-controller-manager spiffe-csi-driver)
 
@@ -17,6 +17,7 @@ source_of() {
     kube-* | kubelet | kubectl) echo "kubernetes k8s.io/kubernetes/cmd/$1" ;;
     coredns) echo coredns github.com/coredns/coredns ;;
     helm) echo helm helm.sh/helm/v3/cmd/helm ;;
+    glua) echo lua github.com/yuin/gopher-lua/cmd/glua ;;
     spire-controller-manager) echo spire github.com/spiffe/spire-controller-manager/cmd ;;
     spire-*) echo "spire github.com/spiffe/spire/cmd/$1" ;;
     spiffe-csi-driver) echo "spire github.com/spiffe/spiffe-csi/cmd/$1" ;;

@@ -1,4 +1,5 @@
-//! The kustomize tree and the chart install the same, and a real API server takes it.
+//! The kustomize tree and the chart install the same, and a real API server takes it; Argo CD's Lua tells
+//! what a cluster's conditions say.
 
 #[allow(dead_code, reason = "each test uses its part")]
 #[path = "common/server.rs"]
@@ -6,6 +7,7 @@ mod server;
 #[path = "common/tree.rs"]
 mod tree;
 
+use serde_json::{Value, json};
 use server::Server;
 use spike_testbed_kubernetes::Tool;
 use tree::{chart, chart_refusal, config, run, tree};
@@ -81,4 +83,69 @@ async fn a_server_takes_everything_and_every_sample() {
     let pods = pods.to_str().expect("UTF-8");
     server.kubectl(&["apply", "--dry-run=server", "-n", "spike-main", "-f", pods]);
     server.stop().await;
+}
+
+/// A value as Lua writes it.
+fn lua(value: &Value) -> String {
+    match value {
+        Value::Array(items) => {
+            format!("{{{}}}", items.iter().map(lua).collect::<Vec<_>>().join(","))
+        }
+        Value::Object(fields) => {
+            let field = |(name, value): (&String, &Value)| format!("[{name:?}]={}", lua(value));
+            format!("{{{}}}", fields.iter().map(field).collect::<Vec<_>>().join(","))
+        }
+        other => other.to_string(),
+    }
+}
+
+#[test]
+#[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
+fn argo_cd_is_told_what_the_conditions_say() {
+    let ready = ("Ready", "True", "Serving");
+    for (conditions, told) in [
+        (&[][..], "Progressing the operator"),
+        (&[ready], "Healthy Serving: why"),
+        (&[("Ready", "False", "Sealed")], "Progressing Sealed: why"),
+        (&[ready, ("Reconciling", "False", "Done")], "Healthy Serving: why"),
+        (&[ready, ("Reconciling", "True", "Applying")], "Progressing Applying: why"),
+        (
+            &[ready, ("RolloutComplete", "False", "HydrationTimeout")],
+            "Degraded HydrationTimeout: why",
+        ),
+        (
+            &[
+                ready,
+                ("Reconciling", "True", "NexusRollout"),
+                ("RolloutComplete", "False", "NexusStuck"),
+            ],
+            "Degraded NexusStuck: why",
+        ),
+        (&[ready, ("RolloutComplete", "False", "Manual")], "Healthy Serving: why"),
+        (
+            &[ready, ("Paused", "True", "Paused"), ("Reconciling", "True", "Applying")],
+            "Suspended Paused: why",
+        ),
+        (
+            &[ready, ("Paused", "True", "Paused"), ("Stalled", "True", "InvalidSpec")],
+            "Degraded InvalidSpec: why",
+        ),
+    ] {
+        let said = |(kind, status, reason): &(&str, &str, &str)| json!({"type": kind, "status": status, "reason": reason, "message": "why"});
+        let conditions: Vec<_> = conditions.iter().map(said).collect();
+        let health = |seen: u8| {
+            let status = json!({"observedGeneration": seen, "conditions": conditions});
+            let object = json!({"metadata": {"generation": 2}, "status": status});
+            let script = format!(
+                "obj = {} local health = dofile({:?}) print(health.status .. ' ' .. health.message)",
+                lua(&object),
+                config("argocd/health.lua"),
+            );
+            let ran = run(Tool::Lua, &["-e", &script]);
+            assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+            String::from_utf8(ran.stdout).expect("UTF-8")
+        };
+        assert!(health(2).starts_with(told), "{conditions:?}: {}", health(2));
+        assert_eq!(health(1), "Progressing the operator hasn't seen this spec yet\n");
+    }
 }

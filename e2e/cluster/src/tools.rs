@@ -5,10 +5,11 @@ use std::{env, path::PathBuf};
 use anyhow::{Context, bail};
 
 /// The modules that say the versions: the script reads the same files.
-const MODULES: [&str; 4] = [
+const MODULES: [&str; 5] = [
     include_str!("../../kubernetes/kubernetes/go.mod"),
     include_str!("../../kubernetes/coredns/go.mod"),
     include_str!("../../kubernetes/helm/go.mod"),
+    include_str!("../../kubernetes/lua/go.mod"),
     include_str!("../../kubernetes/spire/go.mod"),
 ];
 
@@ -25,6 +26,7 @@ pub enum Tool {
     Kubectl,
     CoreDns,
     Helm,
+    Lua,
     SpireServer,
     SpireAgent,
     SpireControllerManager,
@@ -46,6 +48,7 @@ impl Tool {
             Self::Kubectl => ("kubectl", KUBERNETES),
             Self::CoreDns => ("coredns", "github.com/coredns/coredns"),
             Self::Helm => ("helm", "helm.sh/helm/v3"),
+            Self::Lua => ("glua", "github.com/yuin/gopher-lua"),
             Self::SpireServer => ("spire-server", SPIRE),
             Self::SpireAgent => ("spire-agent", SPIRE),
             Self::SpireControllerManager => {
@@ -96,9 +99,7 @@ mod tests {
     #[test]
     fn every_tool_has_a_version_that_a_module_requires() {
         let spire = [Tool::SpireServer, Tool::SpireControllerManager, Tool::SpiffeCsiDriver];
-        for tool in
-            [Tool::Etcd, Tool::ApiServer, Tool::CoreDns, Tool::Helm].into_iter().chain(spire)
-        {
+        for tool in [Tool::Etcd, Tool::CoreDns, Tool::Helm, Tool::Lua].into_iter().chain(spire) {
             let version = version(tool.of().1).expect("required");
             assert!(version.starts_with('v'), "{tool:?} {version}");
         }
