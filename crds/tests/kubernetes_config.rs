@@ -10,7 +10,7 @@ mod tree;
 use serde_json::{Value, json};
 use server::Server;
 use spike_testbed_kubernetes::Tool;
-use tree::{chart, chart_refusal, config, run, tree};
+use tree::{Objects, chart, chart_refusal, config, overlaid, run, tree};
 
 /// The namespace of the tree.
 const HOME: &str = "spike-system";
@@ -25,6 +25,37 @@ fn the_chart_and_the_tree_install_the_same() {
         assert_eq!(chart(&["--namespace", HOME, "--set", more]), tree);
         assert!(tree.len() > 10, "{:?}", tree.keys());
     }
+}
+
+#[test]
+#[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
+fn the_overlay_for_an_image_of_ones_own_changes_the_image_and_nothing_else() {
+    let page = include_str!("../../docs/install.md");
+    let (_, overlay) = page.split_once("# kustomization.yaml\n").expect("it is shown");
+    let (overlay, _) = overlay.split_once("```").expect("it ends");
+    let remote =
+        concat!("github.com/spike-rs/spike/config/default?ref=v", env!("CARGO_PKG_VERSION"));
+    assert!(overlay.contains(remote), "{overlay}");
+    for path in ["default", "spire"] {
+        let mut wanted = sorted(tree(path));
+        for object in wanted.values_mut() {
+            let text = object.to_string();
+            let theirs = text.replace("ghcr.io/spike-rs/spike:", "registry.example.org/spike:");
+            *object = serde_json::from_str(&theirs).expect("it was JSON");
+        }
+        assert_eq!(sorted(overlaid(overlay, remote, path)), wanted, "{path}");
+    }
+}
+
+/// Variables by name: a patch moves those that it names to the front, and none is made of another.
+fn sorted(mut objects: Objects) -> Objects {
+    for object in objects.values_mut() {
+        let env = object.pointer_mut("/spec/template/spec/containers/0/env");
+        if let Some(env) = env.and_then(Value::as_array_mut) {
+            env.sort_by_key(|variable| variable["name"].to_string());
+        }
+    }
+    objects
 }
 
 #[test]

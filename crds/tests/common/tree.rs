@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -39,6 +40,20 @@ fn name(object: &Value) -> [String; 3] {
 /// The kustomize tree at `path`.
 pub(crate) fn tree(path: &str) -> Objects {
     let folder = config(path);
+    rendered(Tool::Kubectl, &["kustomize", folder.to_str().expect("UTF-8")])
+}
+
+/// A kustomization, with the tree at `path` instead of the `remote` one that it names.
+pub(crate) fn overlaid(kustomization: &str, remote: &str, path: &str) -> Objects {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("overlaid-{path}"));
+    fs::create_dir_all(&folder).expect("a folder");
+    let folder = folder.canonicalize().expect("it is there");
+    // No root may be absolute.
+    let up = "../".repeat(folder.components().count() - 1);
+    let tree = config(path).canonicalize().expect("it is there");
+    let tree = up + tree.strip_prefix("/").expect("absolute").to_str().expect("UTF-8");
+    let text = kustomization.replace(remote, &tree);
+    fs::write(folder.join("kustomization.yaml"), text).expect("written");
     rendered(Tool::Kubectl, &["kustomize", folder.to_str().expect("UTF-8")])
 }
 
