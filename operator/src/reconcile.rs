@@ -25,7 +25,7 @@ use crate::{
     looks::{Look, believed_until},
     names::{FINALIZER, Names},
     observe::{Live, again, observe},
-    plan::{JobLook, Observed, Step, Wait, Wish, plan},
+    plan::{JobLook, Observed, Reach, Step, Wait, Wish, plan},
     status::{self, Failure, Seen},
     validate::validate,
 };
@@ -279,6 +279,8 @@ async fn unreadable(why: &InvalidObject, ctx: &Context) -> Result<Action, Error>
 fn next(Decided { live, observed, step, .. }: &Decided) -> Duration {
     let silent = live.nexus.iter().all(|pod| pod.address.is_none());
     match step {
+        // Most likely it missed one answer, and nobody tells that it gave the next.
+        Step::Idle if observed.store == Reach::Unreachable => SOON,
         Step::Idle | Step::Paused | Step::Wait(Wait::Confirmation) => LATER,
         // SPIRE takes up what it is to register within a second, and nobody tells that it did.
         Step::Wait(Wait::Identity(_)) => SOON,

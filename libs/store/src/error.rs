@@ -58,7 +58,7 @@ pub enum StoreError {
         cause: Option<Cause>,
     },
     /// The answer was lost: it happened or it didn't. Ask again with the same key.
-    #[error("the store did not say whether it happened")]
+    #[error("the store did not say whether the write happened")]
     Ambiguous {
         /// What the driver said.
         #[source]
