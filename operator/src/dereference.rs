@@ -47,8 +47,7 @@ pub(crate) async fn dereference(
         pods.iter().filter(|pod| pod.component == part).cloned().collect::<Vec<_>>()
     };
     let (keepers, nexus, mut workers) = (of(Part::Keeper), of(Part::Nexus), of(Part::Bootstrap));
-    let ended = workers.iter().filter(|pod| pod.ended).max_by_key(|pod| pod.created);
-    let last_words = ended.and_then(|pod| pod.words.clone());
+    let last_words = last_words(&workers);
     workers.retain(|pod| !pod.ended);
     let jobs = jobs(ctx, cluster).await?;
     let mut spare = spare(ctx, cluster).await?;
@@ -90,6 +89,11 @@ pub(crate) async fn dereference(
         live.ending = Some(ending(spec, cluster, ctx, &live).await?);
     }
     Ok(live)
+}
+
+fn last_words(workers: &[PodLook]) -> Option<String> {
+    let ended = workers.iter().filter(|pod| pod.ended).max_by_key(|pod| pod.created);
+    ended.and_then(|pod| pod.words.clone())
 }
 
 /// The last look, with what Nexus says by now.

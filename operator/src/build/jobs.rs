@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Kind, Object, nexus,
+    object::merge,
     pod::{self, Program},
     volumes::{self, Mounted, var},
 };
@@ -28,7 +29,7 @@ pub fn bootstrap(cluster: &Cluster, attempt: u32) -> Object {
     mounted.extend(store(cluster, false));
     let template = template(cluster, vec![json!("bootstrap")], env, mounted);
     let limits = json!({"activeDeadlineSeconds": BOOTSTRAP_SECONDS, "backoffLimit": 0});
-    job(cluster, cluster.names.bootstrap_job(attempt), limits, &template)
+    job(cluster, cluster.names.bootstrap_job(attempt), &limits, &template)
 }
 
 /// Brings the schema up to what an image needs, before that image serves; or removes what only images
@@ -51,7 +52,7 @@ pub fn schema(cluster: &Cluster, half: Half) -> Object {
     let name = cluster.names.schema_job(half, &Digest::of(&(version.as_str(), asked(cluster))));
     // It may meet a server that is not up yet; it changes nothing twice. It ends by itself in time, and
     // one whose pod waits for a Secret may wait.
-    let job = job(cluster, name, json!({"backoffLimit": 3}), &template);
+    let job = job(cluster, name, &json!({"backoffLimit": 3}), &template);
     job.annotated([(annotation::VERSION, version.as_str())])
 }
 
@@ -101,9 +102,10 @@ fn template(cluster: &Cluster, args: Vec<Value>, env: Vec<Value>, mounted: Vec<M
     program.template(cluster, json!({"restartPolicy": "Never"}))
 }
 
-fn job(cluster: &Cluster, name: String, mut spec: Value, template: &Value) -> Object {
-    spec["template"] = template.clone();
-    let body = json!({"spec": spec});
+/// `limits` is its spec but for the template.
+fn job(cluster: &Cluster, name: String, limits: &Value, template: &Value) -> Object {
+    let mut body = json!({"spec": {"template": template}});
+    merge(&mut body, json!({"spec": limits}));
     let job = Object::new(cluster, Kind::Job, name, "bootstrap", body);
     job.annotated([(annotation::ASKED, asked(cluster))])
 }
