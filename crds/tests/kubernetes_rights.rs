@@ -18,7 +18,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, Error, Resource,
-    api::{ListParams, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, from_value, json};
@@ -196,6 +196,12 @@ async fn the_operator_reads_no_secret_and_binds_two_roles() {
     }
     let secret = json!({ "metadata": { "name": "spike-authority-ca" } });
     create::<Secret>(&client, namespace, secret).await.expect("it makes one, empty");
+    let only = DeleteParams::default();
+    let deleted = async |name| forbidden(secrets.delete(name, &only).await.expect_err("not there"));
+    let its_own = deleted("spike-authority-ca").await;
+    assert!(its_own.starts_with("not forbidden"), "it goes with its cluster: {its_own}");
+    let another = deleted("any").await;
+    assert!(!another.starts_with("not forbidden") && another.contains("forbidden"), "{another}");
 
     let account =
         json!({ "kind": "ServiceAccount", "name": "spike-a-authority", "namespace": namespace });

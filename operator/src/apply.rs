@@ -21,7 +21,7 @@ use crate::{
     compare::agrees,
     context::Context,
     error::Error,
-    names::{AUTHORITY_SECRET, FINALIZER, Half, Part, annotation},
+    names::{AUTHORITY_BUNDLE, AUTHORITY_SECRET, FINALIZER, Half, Part, annotation},
     observe::{self, Escrowed, Live, number, ring::newest, text},
     plan::{Hold, Stage, Step},
 };
@@ -144,6 +144,13 @@ impl Target<'_> {
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
             made => made.map(drop).map_err(Error::kubernetes(format!("create {AUTHORITY_SECRET}"))),
         }
+    }
+
+    /// By its name alone: of which uid it is can't be asked.
+    async fn delete_secret(&self) -> Result<(), Error> {
+        let api = self.ctx.api(Kind::Secret, &self.cluster.names.namespace);
+        let deleted = api.delete(AUTHORITY_SECRET, &DeleteParams::background()).await;
+        gone(deleted.map(drop), &format!("delete {AUTHORITY_SECRET}"))
     }
 
     async fn apply_nexus(&self, peers: u8) -> Result<(), Error> {
@@ -273,6 +280,10 @@ impl Target<'_> {
             let name = |job| Some(text(job, &["metadata", "name"])?.to_owned());
             let jobs = self.live.jobs.iter();
             doomed.extend(jobs.filter_map(|job| Some((Kind::Job, name(job)?, job))));
+        }
+        // Whose roots are published, that one's is the key behind them.
+        if stage == Stage::Rest && doomed.iter().any(|(_, name, _)| name == AUTHORITY_BUNDLE) {
+            self.delete_secret().await?;
         }
         for (kind, name, live) in doomed {
             let api = self.ctx.api(kind, &self.cluster.names.namespace);

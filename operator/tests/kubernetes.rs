@@ -187,15 +187,9 @@ async fn retained(world: &World, namespace: &str) {
         set.annotations().get("spike.ist/owner-uid").cloned() != old && set.uid() == uid
     })
     .await;
-    let confirm = json!({
-        "metadata": {"annotations": {"spike.ist/confirm-delete": "demo"}},
-        "spec": {"deletion": {"policy": "Delete"}},
-    });
-    merge(&clusters, "demo", &confirm).await;
-    clusters.delete("demo", &DeleteParams::default()).await.expect("deleted");
+    deleted(world, namespace, "demo").await;
     eventually("everything goes", async || {
-        clusters.get_opt("demo").await.expect("asked").is_none()
-            && sets.get_opt("spike-demo-keeper").await.expect("asked").is_none()
+        sets.get_opt("spike-demo-keeper").await.expect("asked").is_none()
     })
     .await;
 }
@@ -230,6 +224,28 @@ async fn authorities(world: &World) {
     let map = world.api::<ConfigMap>(&namespace).get("spike-authority-bundle").await;
     let left = map.expect("it is the first's").annotations().contains_key("spike.ist/retained");
     assert!(!left, "nobody left what is the first's");
+    let secrets = world.api::<Secret>(&namespace);
+    let kept = async || secrets.get_opt("spike-authority-ca").await.expect("asked").is_some();
+    world.apply(&namespace, &BUILTIN.replace("first", "second")).await;
+    deleted(world, &namespace, "second").await;
+    assert!(kept().await, "it is the first's");
+    deleted(world, &namespace, "first").await;
+    assert!(!kept().await, "nobody goes on signing with it");
+}
+
+/// With everything in it, as is confirmed.
+async fn deleted(world: &World, namespace: &str, name: &str) {
+    let clusters = world.api::<SpikeCluster>(namespace);
+    let confirm = json!({
+        "metadata": {"annotations": {"spike.ist/confirm-delete": name}},
+        "spec": {"deletion": {"policy": "Delete"}},
+    });
+    merge(&clusters, name, &confirm).await;
+    clusters.delete(name, &DeleteParams::default()).await.expect("deleted");
+    eventually(&format!("{name} goes"), async || {
+        clusters.get_opt(name).await.expect("asked").is_none()
+    })
+    .await;
 }
 
 /// The authority publishes its roots, and real tokens are traded for what their accounts may be.

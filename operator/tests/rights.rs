@@ -18,6 +18,8 @@ struct Role {
 struct Rule {
     api_groups: Vec<String>,
     resources: Vec<String>,
+    #[serde(default)]
+    resource_names: Vec<String>,
     verbs: BTreeSet<String>,
 }
 
@@ -39,8 +41,8 @@ fn each_kind_that_is_made_may_be_used_as_it_is_and_no_more() {
         let resource = kind.resource();
         let given = verbs(&role, &resource.group, &resource.plural);
         let needed = match kind {
-            // Made empty, and never read.
-            Kind::Secret => vec!["create"],
+            // Made empty, never read, and gone with all else.
+            Kind::Secret => vec!["create", "delete"],
             // Its template can't change.
             Kind::Job => vec!["create", "delete", "list", "watch"],
             // A volume with secrets on it is for people to delete.
@@ -55,4 +57,8 @@ fn each_kind_that_is_made_may_be_used_as_it_is_and_no_more() {
         let needed = needed.into_iter().map(ToOwned::to_owned).collect();
         assert_eq!(given, needed, "{}", kind.name());
     }
+    let mut deleting = role.rules.iter().filter(|rule| {
+        rule.resources.iter().any(|one| one == "secrets") && rule.verbs.contains("delete")
+    });
+    assert!(deleting.all(|rule| rule.resource_names == ["spike-authority-ca"]), "no other Secret");
 }

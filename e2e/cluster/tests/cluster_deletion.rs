@@ -82,8 +82,8 @@ async fn pods(namespace: &Namespace) -> Vec<String> {
 
 /// What is left of the cluster, itself included.
 async fn left(namespace: &Namespace) -> String {
-    let kinds = "pod,service,serviceaccount,configmap,poddisruptionbudget,networkpolicy,\
-                 rolebinding,deployment,statefulset,job";
+    let kinds = "pod,service,serviceaccount,configmap,secret,poddisruptionbudget,networkpolicy,\
+                 horizontalpodautoscaler,rolebinding,deployment,statefulset,job";
     let made = ["get", kinds, "-o", "name", "-l", "spike.ist/cluster=demo"];
     let made = namespace.kubectl(&made).await.expect("listed");
     made + &namespace.kubectl(&["get", "spikecluster", "-o", "name"]).await.expect("listed")
