@@ -77,17 +77,23 @@ pub fn base(cluster: &Cluster, known: &Known, site: &Site) -> Vec<Object> {
 ///
 /// Neither volumes nor identities are among it: taking those away is for people.
 pub fn spare(cluster: &Cluster, site: &Site) -> Vec<(Kind, String)> {
+    let named = |objects: Vec<Object>| -> BTreeSet<_> {
+        objects.into_iter().map(|object| (object.kind, object.name)).collect()
+    };
+    let known = Known::default();
+    let wanted = named(base(cluster, &known, site));
+    named(most(cluster, &known, site)).difference(&wanted).cloned().collect()
+}
+
+/// The same, if everything were asked for that may be: all that is looked for at the end.
+pub fn most(cluster: &Cluster, known: &Known, site: &Site) -> Vec<Object> {
     let mut all = cluster.clone();
     all.network.get_or_insert_default();
     all.monitoring = Monitoring { pod_monitor: true, rules: true, dashboards: true };
     let most = i32::from(all.nexus.replicas);
     let scaling = Autoscaling { max_replicas: most, target_cpu_percent: 100 };
     all.nexus.autoscaling.get_or_insert(scaling);
-    let named = |cluster: &Cluster| -> BTreeSet<_> {
-        let objects = base(cluster, &Known::default(), site).into_iter();
-        objects.map(|object| (object.kind, object.name)).collect()
-    };
-    named(&all).difference(&named(cluster)).cloned().collect()
+    base(&all, known, site)
 }
 
 /// What the plan needs to know of the spec.

@@ -40,7 +40,7 @@ pub(crate) async fn dereference(
     let set = get(ctx, Kind::StatefulSet, namespace, &named(Part::Keeper)).await?;
     let deployment = get(ctx, Kind::Deployment, namespace, &named(Part::Nexus)).await?;
     let known = Known { cluster_id: cluster_id(spec, set.as_ref()) };
-    let base = base(ctx, cluster, &known).await?;
+    let base = base(ctx, spec, cluster, &known).await?;
     let pods = pods(ctx, cluster).await?;
     let of = |part: Part| {
         let part = part.to_string();
@@ -147,10 +147,14 @@ fn plain(object: &DynamicObject) -> Value {
 
 async fn base(
     ctx: &Context,
+    spec: &SpikeCluster,
     cluster: &Cluster,
     known: &Known,
 ) -> Result<Vec<(Object, Option<Value>)>, Error> {
-    let wanted = build::base(cluster, known, &ctx.site).into_iter().map(Object::sealed);
+    // What an earlier spec asked for besides is found at the end, too.
+    let ends = spec.metadata.deletion_timestamp.is_some();
+    let all = if ends { build::most } else { build::base };
+    let wanted = all(cluster, known, &ctx.site).into_iter().map(Object::sealed);
     let reads = wanted.map(|object| async move {
         let live = get(ctx, object.kind, &cluster.names.namespace, &object.name).await?;
         Ok((object, live))

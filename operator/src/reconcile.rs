@@ -11,6 +11,7 @@ use kube::{
     core::{DeserializeGuard, error_boundary::InvalidObject},
     runtime::{controller::Action, events::EventType},
 };
+use serde_json::{Value, json};
 use spike_crds::{SpikeCluster, cluster::SpikeClusterStatus};
 use tokio::time::{Instant, timeout};
 
@@ -27,7 +28,7 @@ use crate::{
     observe::{Live, again, observe},
     plan::{JobLook, Observed, Reach, Step, Wait, Wish, plan},
     status::{self, Failure, Seen},
-    validate::validate,
+    validate::{ending, validate},
 };
 
 /// After a step, the world is looked at again at once.
@@ -157,12 +158,9 @@ async fn one(spec: &SpikeCluster, ctx: &Context) -> Result<Action, Error> {
     let now = Timestamp::now();
     let cluster = match validate(spec, &ctx.defaults) {
         Ok(cluster) => cluster,
+        Err(_) if deleting => return Box::pin(end(&spec.metadata, &json!(spec), ctx)).await,
         Err(invalid) => {
             ctx.turns.release(&names(&spec.metadata));
-            if deleting {
-                apply::release(ctx, &spec.metadata).await?;
-                return Ok(Action::await_change());
-            }
             let status = status::invalid(spec, &invalid, now);
             report(spec, status, ctx).await?;
             return Ok(Action::await_change());
@@ -252,19 +250,28 @@ fn conclude(cluster: &Cluster, live: Live, mut observed: Observed, ctx: &Context
     Decided { live, observed, wish, step }
 }
 
-/// What can't be read is left as it is, and that is said; what of it ends is let go.
+/// What ends needn't work. What has not even names that can was never made.
+async fn end(metadata: &ObjectMeta, object: &Value, ctx: &Context) -> Result<Action, Error> {
+    let bare = ending(metadata, object);
+    if validate(&bare, &ctx.defaults).is_ok() {
+        return one(&bare, ctx).await;
+    }
+    ctx.forget(&names(metadata));
+    apply::release(ctx, metadata).await.map(|()| Action::await_change())
+}
+
+/// What can't be read is left as it is, and that is said, until it ends.
 async fn unreadable(why: &InvalidObject, ctx: &Context) -> Result<Action, Error> {
     let names = names(&why.metadata);
     ctx.turns.release(&names);
-    if why.metadata.deletion_timestamp.is_some() {
-        apply::release(ctx, &why.metadata).await?;
-        return Ok(Action::await_change());
-    }
     let resource = ApiResource::erase::<SpikeCluster>(&());
     let api: Api<DynamicObject> =
         Api::namespaced_with(ctx.client.clone(), &names.namespace, &resource);
     let live = api.get_opt(&names.cluster).await.map_err(Error::kubernetes("get it as it is"))?;
     let Some(live) = live else { return Ok(Action::await_change()) };
+    if live.metadata.deletion_timestamp.is_some() {
+        return Box::pin(end(&live.metadata, &live.data, ctx)).await;
+    }
     if let Some(patch) = status::unreadable(&live, &why.error, Timestamp::now()) {
         let said = event(EventType::Warning, status::UNREADABLE, "Read", &why.error);
         publish(ctx, &said, &live.object_ref(&resource)).await;

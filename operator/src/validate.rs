@@ -3,6 +3,7 @@
 //! The rules that the API server checks as well are in `spike_crds::validate`, in the same words;
 //! here are those that only this operator can know.
 
+mod ending;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use spike_crds::{
     cluster::{NetworkPolicyMode, RolloutStrategy},
 };
 
+pub(crate) use ending::ending;
 use spike_custodians::Recipient;
 pub(crate) use store::STORE_USER;
 

@@ -26,9 +26,12 @@ use support::{
 #[ignore = "takes minutes: make e2e runs it"]
 async fn a_cluster_ends_as_its_author_says() {
     let world = World::start().await;
+    let (same, broken, less) = (json!({}), broken(), less());
     tokio::join!(
         part("retained, and adopted", retained(&world)),
-        part("deleted, once that is confirmed", deleted(&world)),
+        part("deleted, once that is confirmed", deleted(&world, "deleted", &same)),
+        part("deleted, of a spec that can't work", deleted(&world, "broken", &broken)),
+        part("deleted, with what a pause kept", deleted(&world, "less", &less)),
         part("paused, and retained", paused(&world)),
         part("a deletion that comes too late", late(&world)),
         part("the namespace, with an operator", namespace_ends(&world, true)),
@@ -90,10 +93,21 @@ async fn retained(world: &World) {
     operator.stop().await;
 }
 
-/// Only the very name confirms; then nothing is left.
-async fn deleted(world: &World) {
-    let (namespace, proxy, operator) = made(world, "deleted").await;
+/// What the API server takes and the operator doesn't.
+fn broken() -> Value {
+    json!({"spec": {"store": {"postgres": {"database": "a b"}}}})
+}
+
+/// What is no longer asked for stays while a cluster is paused.
+fn less() -> Value {
+    json!({"spec": {"paused": true, "networkPolicy": {"mode": "None"}}})
+}
+
+/// Only the very name confirms; then nothing is left, whatever became of the spec meanwhile.
+async fn deleted(world: &World, name: &str, edit: &Value) {
+    let (namespace, proxy, operator) = made(world, name).await;
     let clusters = world.api::<SpikeCluster>(&namespace);
+    merge(&clusters, "demo", edit).await;
     merge(&clusters, "demo", &confirm("another")).await;
     delete(world, &namespace).await;
     eventually("it is asked for", async || {

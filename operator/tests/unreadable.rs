@@ -6,11 +6,11 @@ mod support;
 use std::time::Duration;
 
 use k8s_openapi::{
-    api::{apps::v1::Deployment, events::v1::Event},
+    api::{apps::v1::Deployment, core::v1::ServiceAccount, events::v1::Event},
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{
-    Api,
+    Api, ResourceExt,
     api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
@@ -75,9 +75,17 @@ async fn an_object_of_another_version_hinders_no_other() {
     told(&world, &all, &namespace).await;
     until_quiet(&proxy, Duration::from_secs(5)).await;
 
+    let accounts = world.api::<ServiceAccount>(&namespace);
+    let its = json!({"metadata": {"name": "spike-strange-nexus", "labels": {
+        "spike.ist/cluster": "strange", "spike.ist/namespace": namespace,
+    }}});
+    let its = serde_json::from_value(its).expect("an account");
+    accounts.create(&PostParams::default(), &its).await.expect("made");
     all.delete("strange", &DeleteParams::default()).await.expect("deleted");
     eventually("it is let go", async || all.get_opt("strange").await.expect("asked").is_none())
         .await;
+    let left = accounts.get("spike-strange-nexus").await.expect("an unknown end deletes nothing");
+    assert!(left.annotations().contains_key("spike.ist/retained"), "{left:?}");
     operator.stop().await;
     world.end().await;
 }

@@ -1,4 +1,5 @@
-use spike_crds::{SpikeCluster, manifest};
+use serde_json::{Value, json};
+use spike_crds::{SpikeCluster, cluster::DeletionPolicy, manifest};
 
 use super::*;
 use crate::cluster::{Place, Store};
@@ -110,5 +111,26 @@ fn reserved_kinds_are_refused_before_anything_is_made() {
     for kind in ["s3", "plugin"] {
         let text = POSTGRES.replace("postgres: {clusterRef: {name: db}}", &format!("{kind}: {{}}"));
         assert!(refusal(&text).contains("spec.store"), "{kind}");
+    }
+}
+
+#[test]
+fn what_ends_needs_names_and_nothing_that_works() {
+    let mut broken = read(&POSTGRES.replace("clusterRef: {name: db}", "host: 'a b'"));
+    broken.spec.deletion.policy = DeletionPolicy::Delete;
+    validate(&broken, &defaults()).expect_err("it can't work");
+    let end = |metadata: &_, object: &Value| validate(&ending(metadata, object), &defaults());
+    let ends = end(&broken.metadata, &json!(broken)).expect("it can end");
+    let names = Names { namespace: "team".to_owned(), cluster: "demo".to_owned() };
+    assert_eq!((ends.names, ends.uid.as_str()), (names, "u-1"));
+    assert_eq!((ends.deletion, ends.identity), (DeletionPolicy::Delete, Identity::Builtin));
+
+    for strange in [
+        json!({}),
+        json!({"spec": {"deletion": {"policy": "Archive"}, "store": {"clay": {}}}, "status": 3}),
+        json!({"spec": {"deletion": "Delete", "identity": {"builtin": null}}}),
+    ] {
+        let ends = end(&broken.metadata, &strange).expect("it can end");
+        assert_eq!(ends.deletion, DeletionPolicy::Retain, "nothing is lost: {strange}");
     }
 }
