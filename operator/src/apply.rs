@@ -44,7 +44,7 @@ impl Target<'_> {
             Step::Idle | Step::Paused | Step::Wait(_) | Step::Stall(_) => Ok(()),
             Step::Retain => self.retain().await,
             Step::Delete(stage) => self.delete(*stage).await,
-            Step::Release => self.release().await,
+            Step::Release => release(self.ctx, &self.spec.metadata).await,
             Step::ApplyBase => self.apply_base().await,
             Step::ApplyKeepers { replicas, template } => {
                 let memory = self.memory();
@@ -295,11 +295,6 @@ impl Target<'_> {
             gone(deleted.map(drop), &format!("delete {}/{name}", kind.name()))?;
         }
         Ok(())
-    }
-
-    async fn release(&self) -> Result<(), Error> {
-        self.ctx.forget(&self.cluster.names);
-        release(self.ctx, &self.spec.metadata).await
     }
 }
 

@@ -63,24 +63,24 @@ pub(crate) struct Looks(Mutex<HashMap<Names, Entry>>);
 pub(crate) struct Mark(u64);
 
 impl Looks {
-    /// Something of a cluster changed.
-    pub(crate) fn changed(&self, names: Names) {
-        let mut entries = self.entries();
-        let entry = entries.entry(names).or_default();
-        entry.changes += 1;
-        entry.last = None;
+    /// Something of a cluster changed. Of one that nobody looks at, as it is gone, nothing is remembered.
+    pub(crate) fn changed(&self, names: &Names) {
+        if let Some(entry) = self.entries().get_mut(names) {
+            entry.changes += 1;
+            entry.last = None;
+        }
     }
 
     /// To be taken before a look.
     pub(crate) fn mark(&self, names: &Names) -> Mark {
-        Mark(self.entries().get(names).map_or(0, |entry| entry.changes))
+        Mark(self.entries().entry(names.clone()).or_default().changes)
     }
 
     /// Remembers a look, unless something changed meanwhile.
     pub(crate) fn keep(&self, names: &Names, mark: Mark, look: Look, until: Instant) {
-        let mut entries = self.entries();
-        let entry = entries.entry(names.clone()).or_default();
-        if entry.changes == mark.0 {
+        if let Some(entry) = self.entries().get_mut(names)
+            && entry.changes == mark.0
+        {
             entry.last = Some((Arc::new(look), until));
         }
     }
@@ -137,14 +137,24 @@ mod tests {
         let (looks, now) = (Looks::default(), Instant::now());
         let until = believed_until(now, 0.0);
         looks.keep(&names(), looks.mark(&names()), look(), until);
-        looks.changed(names());
+        looks.changed(&names());
         assert!(!holds(&looks, 1, now));
         let mark = looks.mark(&names());
-        looks.changed(names());
+        looks.changed(&names());
         looks.keep(&names(), mark, look(), until);
         assert!(!holds(&looks, 1, now), "it may have missed that change");
         looks.keep(&names(), looks.mark(&names()), look(), until);
         assert!(holds(&looks, 1, now));
+    }
+
+    #[test]
+    fn what_changes_of_a_cluster_that_is_gone_is_not_remembered() {
+        let (looks, now) = (Looks::default(), Instant::now());
+        let mark = looks.mark(&names());
+        looks.forget(&names());
+        looks.changed(&names());
+        looks.keep(&names(), mark, look(), believed_until(now, 0.0));
+        assert!(looks.entries().is_empty());
     }
 
     #[test]

@@ -172,7 +172,9 @@ async fn one(spec: &SpikeCluster, ctx: &Context) -> Result<Action, Error> {
     let decided = conclude(&cluster, live, observed, ctx);
     let applied = act(spec, &cluster, &decided, ctx).await;
     if decided.step == Step::Release {
-        return applied.map(|()| Action::await_change());
+        applied?;
+        ctx.forget(&cluster.names);
+        return Ok(Action::await_change());
     }
     let failure = applied.as_ref().err().and_then(Failure::of);
     report(spec, decided.status(spec, &cluster, failure.as_ref(), now), ctx).await?;
@@ -199,7 +201,7 @@ async fn act(
     ctx.queue.after(&cluster.names, step.writes().is_some());
     let applied = Target { spec, cluster, live, ctx }.apply(step).await;
     if let Some(name) = step.writes() {
-        ctx.looks.changed(cluster.names.clone());
+        ctx.looks.changed(&cluster.names);
         ctx.metrics.stepped(name);
         if applied.is_ok() {
             tell(spec, decided, ctx).await;

@@ -23,11 +23,14 @@ use kube::{
 use spike_client::{ClientError, NexusClient};
 use spike_core::{Roles, TrustRoots, wire::v2::status::Status};
 use spike_identity::{
-    Given, Identity, Source, Wanted,
+    Given, Identity, IdentityError, Source, Svid, Wanted,
     authority::{self, Exchange},
 };
 use tokio::{sync::watch, time::Instant};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
 use crate::{
     build::Site,
@@ -59,11 +62,12 @@ pub(crate) struct Voices {
     tracker: TaskTracker,
 }
 
-/// An identity of one cluster's authority.
+/// An identity of one cluster's authority, until this is dropped.
 struct Voice {
     identity: Identity,
-    give: watch::Sender<Option<Arc<spike_identity::Svid>>>,
+    give: watch::Sender<Option<Arc<Svid>>>,
     traded_at: Mutex<Instant>,
+    _stop: DropGuard,
 }
 
 impl Voices {
@@ -143,12 +147,9 @@ impl Voices {
             voice.give.send_replace(Some(svid));
             return Ok(voice.identity.clone());
         }
-        let (give, given) = watch::channel(Some(svid));
-        let source = Source::Given(Given::new(given));
-        let started = Identity::start(source, Wanted::any(), self.stop.clone(), &self.tracker);
-        let identity = started.await.map_err(|why| why.to_string())?;
-        let traded_at = Mutex::new(Instant::now());
-        let voice = Voice { identity: identity.clone(), give, traded_at };
+        let started = Voice::start(svid, self.stop.child_token(), &self.tracker);
+        let voice = started.await.map_err(|why| why.to_string())?;
+        let identity = voice.identity.clone();
         self.voices().insert(cluster.names.clone(), Arc::new(voice));
         Ok(identity)
     }
@@ -162,7 +163,7 @@ impl Voices {
         self.builtin.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn trade(&self, cluster: &Cluster, bundle: &str) -> Result<spike_identity::Svid, String> {
+    async fn trade(&self, cluster: &Cluster, bundle: &str) -> Result<Svid, String> {
         let accounts: Api<ServiceAccount> =
             Api::namespaced(self.client.clone(), &self.site.namespace);
         let request = TokenRequest {
@@ -187,6 +188,17 @@ impl Voices {
 }
 
 impl Voice {
+    async fn start(
+        svid: Arc<Svid>,
+        stop: CancellationToken,
+        tracker: &TaskTracker,
+    ) -> Result<Self, IdentityError> {
+        let (give, given) = watch::channel(Some(svid));
+        let (until, source) = (stop.clone().drop_guard(), Source::Given(Given::new(given)));
+        let identity = Identity::start(source, Wanted::any(), stop, tracker).await?;
+        Ok(Self { identity, give, traded_at: Mutex::new(Instant::now()), _stop: until })
+    }
+
     fn is_fresh(&self) -> bool {
         self.traded_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < RENEW
     }
@@ -201,4 +213,34 @@ fn nexus(cluster: &Cluster, identity: &Identity, ip: &str) -> Result<NexusClient
     let roots = TrustRoots { nexus: domain(), operator: domain(), ..TrustRoots::default() };
     let roles = Roles { roots, instance: cluster.names.instance().parse().ok() };
     Ok(NexusClient::new(identity, url, &roles)?.with_deadline(ANSWER))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use spike_authority::builtin::Root;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_follows_a_voice_that_was_forgotten() {
+        spike_identity::install_crypto();
+        let now = Timestamp::now();
+        let root = Root::generate("example.org", now).expect("a root");
+        let id = "spiffe://example.org/spike/operator".parse().expect("an id");
+        let issued = root.issue(&id, &[], RENEW, now).expect("an SVID");
+        let svid = Svid {
+            chain: authority::certificates(&issued.chain).expect("PEM"),
+            key: issued.key,
+            roots: authority::certificates(root.certificate()).expect("PEM"),
+        };
+        let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
+        let voice = Voice::start(Arc::new(svid), stop.child_token(), &tracker).await;
+        assert_eq!(tracker.len(), 1, "the identity is followed");
+        drop(voice.expect("an identity"));
+        tracker.close();
+        let ended = tokio::time::timeout(Duration::from_mins(1), tracker.wait()).await;
+        assert!(ended.is_ok(), "nobody follows it");
+        assert!(!stop.is_cancelled(), "others go on");
+    }
 }

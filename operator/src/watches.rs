@@ -100,7 +100,7 @@ where
     controller.watches_stream(told(objects), move |object| {
         let owners = owners(&object, &known);
         for names in &owners {
-            looks.changed(names.clone());
+            looks.changed(names);
         }
         owners.into_iter().map(|names| reference(&names))
     })
