@@ -115,13 +115,17 @@ pub(super) fn log(lines: &str) -> String {
     keys(lines).lines().map(|written| line(written) + "\n").collect()
 }
 
-/// Lines that are not about another cluster, by the fields that the operator's log has.
+/// Lines that are not about another cluster, by the fields that the operator's log has: the namespace and
+/// the name of whom a line is about, and `cluster` of what it is written within.
 pub(super) fn about(instance: &str, lines: &str) -> String {
     let ours = |written: &&str| {
         let line: Value = serde_json::from_str(written).unwrap_or_default();
+        let field = |key| line.get(key).and_then(Value::as_str);
+        let told = field("namespace").zip(field("name"));
+        let told = told.map(|(namespace, name)| format!("{namespace}/{name}"));
         let spans = line.get("spans").and_then(Value::as_array).into_iter().flatten();
         let named = spans.chain([&line]).filter_map(|part| part.get("cluster")?.as_str());
-        let mut named = named.peekable();
+        let mut named = named.chain(told.as_deref()).peekable();
         named.peek().is_none() || named.any(|name| name == instance)
     };
     lines.lines().filter(ours).map(|line| line.to_owned() + "\n").collect()
@@ -315,9 +319,11 @@ mod tests {
     fn what_the_operator_says_of_others_stays_with_it() {
         let lines = "plain\n{\"message\":\"leads\"}\n{\"spans\":[{\"cluster\":\"team/demo\"}]}\n\
                      {\"cluster\":\"team/demo\"}\n{\"spans\":[{\"cluster\":\"other/demo\"}]}\n\
-                     {\"cluster\":\"other/demo\"}\n";
+                     {\"cluster\":\"other/demo\"}\n\
+                     {\"namespace\":\"team\",\"name\":\"demo\"}\n\
+                     {\"namespace\":\"other\",\"name\":\"demo\"}\n";
         let ours = about("team/demo", lines);
-        assert_eq!(ours.lines().count(), 4, "{ours}");
+        assert_eq!(ours.lines().count(), 5, "{ours}");
         assert!(!ours.contains("other"), "{ours}");
     }
 
