@@ -8,10 +8,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NetworkPolicy {
-    /// `Strict`: only what a cluster needs is let through. `None`: someone else writes policies.
+    /// `Strict`: only what a cluster needs is let through, as docs/production.md lists it. `None`: someone
+    /// else writes policies.
     #[serde(default)]
     pub mode: NetworkPolicyMode,
-    /// What Nexus may reach besides its Keepers and DNS: a store outside Kubernetes, for example.
+    /// Networks that Nexus and its Jobs may reach on any port, besides what they always may: DNS and the
+    /// store's port on any host (with `urlRef` every port), Keepers and the authority of this cluster. It
+    /// takes nothing away.
     #[schemars(
         length(max = 32),
         inner(length(max = 43), regex(pattern = r"^[0-9a-fA-F.:]+/[0-9]{1,3}$"))

@@ -255,7 +255,10 @@ fn escrow(seen: &Seen<'_>) -> Option<Said> {
             said(kind, Some(true), "Encrypted", text)
         }
         Some(set) => {
-            let text = format!("{} recovery shards, {} are needed", set.shares, set.threshold);
+            let text = format!(
+                "{} recovery shards in plain, {} are needed: whoever has so many has the root key",
+                set.shares, set.threshold
+            );
             said(kind, Some(true), "GivenOut", text)
         }
         None => {
