@@ -9,6 +9,11 @@ use crate::{RULES, SpikeCluster, rule::Rule};
 /// The annotation by which an operator of another version knows what is installed.
 const VERSION: &str = "spike.ist/version";
 
+/// The version of Spike whose definition is installed, if it says one.
+pub fn installed_version(crd: &CustomResourceDefinition) -> Option<&str> {
+    crd.metadata.annotations.as_ref()?.get(VERSION).map(String::as_str)
+}
+
 /// The definition of `SpikeCluster`.
 pub fn definition() -> CustomResourceDefinition {
     let mut crd = serde_json::to_value(SpikeCluster::crd()).expect("a definition is JSON");

@@ -17,7 +17,7 @@ pub mod rules;
 pub mod validate;
 
 pub use cluster::{SpikeCluster, SpikeClusterSpec, SpikeClusterStatus};
-pub use definition::definition;
+pub use definition::{definition, installed_version};
 pub use rule::Rule;
 pub use rules::RULES;
 pub use validate::{Problem, ValidatedCluster, validate};

@@ -2,7 +2,8 @@
 //!
 //! A replica keeps nothing but keys: the root key and what it opens live in locked memory, every
 //! secret and policy lives sealed in the backing store, and every answer is decided by what the
-//! store shows at that moment (ADR-0024). It elects no leader, takes no lock and caches no secret.
+//! store shows at that moment (docs/adr/0007). It elects no leader, takes no lock and caches no
+//! secret.
 
 mod api;
 pub mod app;

@@ -101,7 +101,12 @@ async fn until_leading(config: &Config, client: &Client, leases: Client) -> Elec
     let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
     loop {
         match crds.get_opt(CRD).await {
-            Ok(Some(_)) => break,
+            Ok(Some(crd)) => {
+                if let Some(problem) = of_another_version(&crd) {
+                    tracing::warn!("{problem}");
+                }
+                break;
+            }
             Ok(None) => tracing::warn!("waits for the CRD {CRD}: install it"),
             Err(why) => tracing::warn!(error = %why, "the CRD can't be looked for"),
         }
@@ -110,6 +115,17 @@ async fn until_leading(config: &Config, client: &Client, leases: Client) -> Elec
     let mut election = Election::new(leases, &config.site.namespace, &config.replica);
     election.lead().await;
     election
+}
+
+/// What to say of a CRD that isn't ours: Helm doesn't upgrade what it doesn't own.
+fn of_another_version(crd: &CustomResourceDefinition) -> Option<String> {
+    const OURS: &str = env!("CARGO_PKG_VERSION");
+    let installed = spike_crds::installed_version(crd).unwrap_or("none that it says");
+    (installed != OURS).then(|| {
+        format!(
+            "the CRD {CRD} is of version {installed}, the operator of {OURS}: apply config/crd of {OURS}"
+        )
+    })
 }
 
 /// Reconciles until `stop`, or an error as soon as the lease is lost. The lease is let go only when
@@ -206,5 +222,22 @@ struct Alive;
 impl Probe for Alive {
     fn health(&self) -> Health {
         Health::READY
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_that_was_not_upgraded_is_told_of() {
+        let mut crd = spike_crds::definition();
+        assert_eq!(of_another_version(&crd), None);
+        let annotations = crd.metadata.annotations.as_mut().expect("its version");
+        annotations.insert("spike.ist/version".to_owned(), "0.0.9".to_owned());
+        let problem = of_another_version(&crd).expect("it is older");
+        assert!(problem.contains("is of version 0.0.9") && problem.contains("apply config/crd"));
+        crd.metadata.annotations = None;
+        assert!(of_another_version(&crd).is_some());
     }
 }
