@@ -18,8 +18,12 @@ const HOME: &str = "spike-system";
 #[test]
 #[ignore = "needs Kubernetes's programs: make e2e builds and uses them"]
 fn the_chart_and_the_tree_install_the_same() {
-    for (path, more) in [("default", "podMonitor=false"), ("spire", "spire.enabled=true")] {
-        let mut tree = tree(path);
+    for (paths, more) in [
+        (&["default"][..], "podMonitor=false"),
+        (&["default", "prometheus"], "podMonitor=true"),
+        (&["spire"], "spire.enabled=true"),
+    ] {
+        let mut tree: Objects = paths.iter().flat_map(|path| tree(path)).collect();
         // A chart has no kind, which must outlive it, and no namespace, which Helm makes.
         tree.retain(|[kind, ..], _| kind != "CustomResourceDefinition" && kind != "Namespace");
         assert_eq!(chart(&["--namespace", HOME, "--set", more]), tree);

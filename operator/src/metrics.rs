@@ -58,3 +58,22 @@ impl Metrics {
         self.steps.get_or_create(&[("step", step)]).inc();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operators_alerts_are_about_what_it_counts_and_have_runbooks() {
+        let alerts = include_str!("../../config/chart/monitoring/alerts.yaml");
+        for counted in [format!("({LEADS} == 1)"), format!("({RECONCILES}_total{{outcome=~")] {
+            assert!(alerts.contains(&counted), "{counted}");
+        }
+        let runbooks = include_str!("../../docs/runbooks.md");
+        let named = alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: "));
+        for name in named {
+            assert!(runbooks.contains(&format!("### {name}\n")), "{name}");
+            assert!(alerts.contains(&format!("runbooks.md#{}\n", name.to_lowercase())), "{name}");
+        }
+    }
+}
