@@ -11,7 +11,7 @@ export CARGO_TERM_COLOR ?= $(if $(MAKE_TERMOUT),always,auto)
 
 .PHONY: help
 help: ## Show this text
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## Build, start a whole cluster on this machine, and watch it survive
@@ -24,7 +24,7 @@ build: setup ## Build all programs
 	@cargo build --workspace --bins --locked
 
 .PHONY: test
-test: setup-test ## Run every test, with real processes on loopback
+test: setup-test ## Run the tests that need no nodes, with real processes on loopback
 	@scripts/tools.sh etcd kube-apiserver kube-controller-manager
 	@cargo build --workspace --bins --locked
 	@cargo test --workspace --locked

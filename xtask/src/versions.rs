@@ -24,9 +24,11 @@ const OURS: [(&str, &str); 5] = [
 ];
 
 /// Files that repeat the compiler's.
-const RUST: [(&str, &str); 5] = [
+const RUST: [(&str, &str); 7] = [
     (".github/workflows/kind.yml", "rustup toolchain install "),
     (".github/workflows/kind.yml", "rustup default "),
+    (".github/workflows/test.yml", "rustup toolchain install "),
+    (".github/workflows/test.yml", "rustup default "),
     ("Dockerfile", "FROM rust:"),
     ("README.md", "You need Rust "),
     ("scripts/setup.sh", "want_rust="),
