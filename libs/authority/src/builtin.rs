@@ -124,7 +124,10 @@ impl fmt::Debug for Root {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine, prelude::BASE64_STANDARD};
     use rcgen::CertificateParams;
+    use rustls_pki_types::{CertificateSigningRequestDer, UnixTime};
+    use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
     use super::*;
 
@@ -143,16 +146,37 @@ mod tests {
         params.serialize_request(&key).expect("a request").pem().expect("PEM")
     }
 
+    /// Whether a root vouches for a leaf, as clients see it.
+    fn vouches(root: &Root, leaf: &str) -> Result<(), webpki::Error> {
+        let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).expect("PEM");
+        let (root, leaf) = (der(root.certificate()), der(leaf));
+        let seconds = u64::try_from(now().as_second()).expect("after 1970");
+        let at = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let (algorithms, usage) = (webpki::ALL_VERIFICATION_ALGS, KeyUsage::client_auth());
+        EndEntityCert::try_from(&leaf)?
+            .verify_for_usage(
+                algorithms,
+                &[anchor_from_trusted_cert(&root)?],
+                &[],
+                at,
+                usage,
+                None,
+                None,
+            )
+            .map(drop)
+    }
+
     #[test]
     fn a_root_that_was_kept_signs_as_the_one_that_was_made() {
         let made = Root::generate("example.org", now()).expect("a root");
         let kept = Root::kept(made.certificate(), made.key().clone());
         let hour = Duration::from_hours(1);
         let leaf = kept.sign(&request(&[]), &id("/a"), hour, now()).expect("signed");
-        let chain = rustls_pki_types::CertificateDer::from_pem_slice(leaf.as_bytes());
-        let leaf = chain.expect("a certificate");
-        let text = String::from_utf8_lossy(&leaf);
-        assert!(text.contains("spiffe://example.org/a"));
+        assert_eq!(vouches(&made, &leaf), Ok(()));
+        let another = Root::generate("example.org", now()).expect("a root");
+        assert!(vouches(&another, &leaf).is_err());
+        let der = CertificateDer::from_pem_slice(leaf.as_bytes()).expect("a certificate");
+        assert!(String::from_utf8_lossy(&der).contains("spiffe://example.org/a"));
     }
 
     #[test]
@@ -161,8 +185,7 @@ mod tests {
         let hour = Duration::from_hours(1);
         let wants = request(&["evil.example"]);
         let leaf = root.sign(&wants, &id("/a"), hour, now()).expect("signed");
-        let der = rustls_pki_types::CertificateDer::from_pem_slice(leaf.as_bytes());
-        let der = der.expect("a certificate");
+        let der = CertificateDer::from_pem_slice(leaf.as_bytes()).expect("a certificate");
         assert!(!String::from_utf8_lossy(&der).contains("evil.example"));
     }
 
@@ -170,7 +193,20 @@ mod tests {
     fn a_request_that_its_key_did_not_sign_is_refused() {
         let root = Root::generate("example.org", now()).expect("a root");
         let hour = Duration::from_hours(1);
+        let good = CertificateSigningRequestDer::from_pem_slice(request(&[]).as_bytes());
+        let good = good.expect("a request");
+        let pem = |der: &[u8]| {
+            let text = BASE64_STANDARD.encode(der);
+            format!(
+                "-----BEGIN CERTIFICATE REQUEST-----\n{text}\n-----END CERTIFICATE REQUEST-----\n"
+            )
+        };
+        root.sign(&pem(&good), &id("/a"), hour, now()).expect("its key signed it");
+        let mut forged = good.to_vec();
+        // The signature is what a request ends with.
+        *forged.last_mut().expect("not empty") ^= 1;
         for bad in [
+            &pem(&forged),
             "",
             "nonsense",
             "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n",
