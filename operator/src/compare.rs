@@ -30,6 +30,24 @@ const NAMED: [(&str, &[&str]); 7] = [
     ("volumes", &["name"]),
 ];
 
+/// Suffixes that are powers of two.
+const BINARY: [(&str, u32); 6] =
+    [("Ki", 10), ("Mi", 20), ("Gi", 30), ("Ti", 40), ("Pi", 50), ("Ei", 60)];
+
+/// Suffixes that are powers of ten; `E` with digits behind it is an exponent.
+const DECIMAL: [(&str, i32); 10] = [
+    ("n", -9),
+    ("u", -6),
+    ("m", -3),
+    ("", 0),
+    ("k", 3),
+    ("M", 6),
+    ("G", 9),
+    ("T", 12),
+    ("P", 15),
+    ("E", 18),
+];
+
 /// True if `live` has everything that `wanted` says.
 pub fn agrees(live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {
@@ -93,30 +111,38 @@ fn amounts(live: &Value, wanted: &Value) -> bool {
     })
 }
 
-/// An amount in thousandths; `None` for forms that nobody writes.
+/// An amount in thousandths, rounded up as the API server does; `None` if it is none, or beyond all measure.
+///
+/// # Source
+///
+/// `k8s.io/apimachinery/pkg/api/resource`: digits with a point somewhere, then a suffix or an exponent of
+/// ten; finer than thousandths, `SetDefaults_ResourceList` rounds them up.
 fn amount(text: &str) -> Option<u128> {
-    const UNITS: [(&str, u128); 11] = [
-        ("Ki", 1 << 10),
-        ("Mi", 1 << 20),
-        ("Gi", 1 << 30),
-        ("Ti", 1 << 40),
-        ("k", 1_000),
-        ("M", 1_000_000),
-        ("G", 1_000_000_000),
-        ("T", 1_000_000_000_000),
-        ("Pi", 1 << 50),
-        ("P", 1_000_000_000_000_000),
-        ("", 1),
-    ];
-    if let Some(thousandths) = text.strip_suffix('m') {
-        return thousandths.parse().ok();
-    }
-    let (number, unit) =
-        UNITS.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)))?;
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, suffix) = text.split_at_checked(end)?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let fraction = format!("{fraction:0<3}");
-    let fraction: u128 = fraction.get(..3)?.parse().ok()?;
-    whole.parse::<u128>().ok()?.checked_mul(1000)?.checked_add(fraction)?.checked_mul(unit)
+    let digits: u128 = format!("{whole}{fraction}").parse().ok()?;
+    let finer = i32::try_from(fraction.len()).ok()?;
+    if let Some(power) = BINARY.iter().find(|power| power.0 == suffix).map(|power| power.1) {
+        let thousandths = digits.checked_mul(1000)?.checked_mul(1 << power)?;
+        return Some(thousandths.div_ceil(ten(finer)?));
+    }
+    let exponent = match DECIMAL.iter().find(|power| power.0 == suffix) {
+        Some((_, power)) => *power,
+        None => suffix.strip_prefix(['e', 'E'])?.parse().ok()?,
+    };
+    let power = exponent.checked_add(3)?.checked_sub(finer)?;
+    if power < 0 {
+        // What is too small to be told from nothing is a thousandth.
+        let part = ten(power.checked_neg()?).unwrap_or(u128::MAX);
+        return Some(digits.div_ceil(part));
+    }
+    digits.checked_mul(ten(power)?)
+}
+
+fn ten(power: i32) -> Option<u128> {
+    10_u128.checked_pow(power.try_into().ok()?)
 }
 
 #[cfg(test)]
@@ -165,5 +191,31 @@ mod tests {
         };
         assert!(same("500m", "0.5") && same("1", "1000m") && same("1Gi", "1024Mi"));
         assert!(!same("1Gi", "1G") && !same("1", "2") && !same("x", "y"));
+    }
+
+    #[test]
+    fn an_amount_is_what_the_api_server_makes_of_it() {
+        // As k8s.io/apimachinery 0.34.4 rounds them up to thousandths.
+        for (written, kept) in [
+            ("0.0625", "63m"),
+            (".5", "500m"),
+            ("+1.", "1"),
+            ("1.0005Gi", "1074278694912m"),
+            ("1e3", "1k"),
+            ("1E+2", "100"),
+            ("1E", "1000000000000000000"),
+            ("2E-1", "200m"),
+            ("1n", "1m"),
+            ("12e-40", "1m"),
+            ("0.1Ki", "102400m"),
+            ("1Ei", "1152921504606846976"),
+            ("0", "0"),
+        ] {
+            assert!(amount(written).is_some(), "{written}");
+            assert_eq!(amount(written), amount(kept), "{written}");
+        }
+        for none in ["", ".", "1.2.3", "-1", "1x", "1KiB", "e3", "1e", "1e99999999999", "é"] {
+            assert_eq!(amount(none), None, "{none}");
+        }
     }
 }
