@@ -62,8 +62,12 @@ pub(super) fn sealed(wish: &Wish, seen: &Observed) -> Option<Step> {
     if !seen.nobody_has_the_key() || !wish.has_keepers() {
         return None;
     }
-    let (shares, threshold) =
-        seen.open().map_or((wish.shares, wish.threshold), |ring| (ring.shares, ring.threshold));
+    // What the spec asks for by now is no ring's: nobody could share the key anew meanwhile.
+    let (shares, threshold) = seen
+        .open()
+        .map(|ring| (ring.shares, ring.threshold))
+        .or(seen.last_quorum)
+        .unwrap_or((wish.shares, wish.threshold));
     let short = seen.ring == RingLook::Sealed { short: true };
     if seen.hydrated() >= usize::from(threshold) && !short {
         return Some(Step::Wait(Wait::Unseal));

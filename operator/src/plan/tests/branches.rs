@@ -264,6 +264,22 @@ fn sealed() -> Observed {
 }
 
 #[test]
+fn what_is_too_few_is_the_rings_to_say_and_not_the_specs() {
+    let wider = Wish { shares: 5, threshold: 3, generation: 2, ..wish() };
+    let mut seen = sealed();
+    assert_eq!(
+        plan(&wider, &seen),
+        Step::Stall(Stall::RecoveryRequired),
+        "nobody waits for Keeper 4"
+    );
+    seen.ring = RingLook::Sealed { short: false };
+    for pod in seen.keeper_pods.iter_mut().take(2) {
+        (pod.hydrated, pod.empty) = (true, false);
+    }
+    assert_eq!(plan(&wider, &seen), Step::Wait(Wait::Unseal), "two are enough for this ring");
+}
+
+#[test]
 fn too_few_shards_in_keepers_that_all_run_need_people() {
     assert_eq!(plan(&wish(), &sealed()), Step::Stall(Stall::RecoveryRequired));
     let mut seen = sealed();
