@@ -12,6 +12,7 @@ use std::{
 };
 
 use futures::future::join_all;
+use jiff::Timestamp;
 use k8s_openapi::api::{
     authentication::v1::{TokenRequest, TokenRequestSpec},
     core::v1::ServiceAccount,
@@ -141,13 +142,19 @@ impl Voices {
         {
             return Ok(voice.identity.clone());
         }
-        let svid = Arc::new(self.trade(cluster, bundle).await?);
+        let traded = self.trade(cluster, bundle).await;
         if let Some(voice) = known {
-            *voice.traded_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-            voice.give.send_replace(Some(svid));
+            match traded {
+                Ok(svid) => voice.renew(svid),
+                // The authority can't be asked: what it said last is good until it ends.
+                Err(why) if voice.identity.expires_at() > Timestamp::now() => {
+                    tracing::warn!(cluster = cluster.names.instance(), why, "no new identity yet");
+                }
+                Err(why) => return Err(why),
+            }
             return Ok(voice.identity.clone());
         }
-        let started = Voice::start(svid, self.stop.child_token(), &self.tracker);
+        let started = Voice::start(Arc::new(traded?), self.stop.child_token(), &self.tracker);
         let voice = started.await.map_err(|why| why.to_string())?;
         let identity = voice.identity.clone();
         self.voices().insert(cluster.names.clone(), Arc::new(voice));
@@ -197,6 +204,11 @@ impl Voice {
         let (until, source) = (stop.clone().drop_guard(), Source::Given(Given::new(given)));
         let identity = Identity::start(source, Wanted::any(), stop, tracker).await?;
         Ok(Self { identity, give, traded_at: Mutex::new(Instant::now()), _stop: until })
+    }
+
+    fn renew(&self, svid: Svid) {
+        *self.traded_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.give.send_replace(Some(Arc::new(svid)));
     }
 
     fn is_fresh(&self) -> bool {
