@@ -36,7 +36,7 @@ const fn someone(remedy: Remedy) -> Remedy {
 }
 
 /// All of them, in the order of the documentation.
-pub static REMEDIES: [Remedy; 28] = [
+pub static REMEDIES: [Remedy; 31] = [
     when(
         "Ready",
         "False",
@@ -68,6 +68,27 @@ pub static REMEDIES: [Remedy; 28] = [
         &["ApplyFailed"],
         "a write was not taken, as the message says; it is tried again, ever more slowly",
     ),
+    when(
+        "Reconciling",
+        "True",
+        &["LookFailed"],
+        "the operator can't read what there is, as the message says, and the rest of the status is of before: \
+         mostly a right that it lacks, or an API that is down",
+    ),
+    when(
+        "Reconciling",
+        "True",
+        &["ApplyContested"],
+        "somebody changes a field back each time that it is applied, as the message says; it is tried again, \
+         ever more slowly",
+    ),
+    someone(when(
+        "Stalled",
+        "True",
+        &["ApplyContested"],
+        "an admission webhook or another manager changes a field back each time: except Spike's objects from \
+         it, or have the spec say what it wants",
+    )),
     someone(when(
         "Stalled",
         "True",

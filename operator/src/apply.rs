@@ -113,10 +113,7 @@ impl Target<'_> {
         for (kind, name, uid) in &self.live.spare {
             let api = self.ctx.api(*kind, &self.cluster.names.namespace);
             let what = format!("delete {}/{name}", kind.name());
-            // A Job's pods would stay behind otherwise.
-            let only = just(Some(uid)).preconditions;
-            let only = DeleteParams { preconditions: only, ..DeleteParams::background() };
-            gone(api.delete(name, &only).await.map(drop), &what)?;
+            gone(api.delete(name, &just_all(Some(uid))).await.map(drop), &what)?;
         }
         let served = |(object, _): &&(Object, _)| !self.live.unserved.contains(&object.kind);
         for (object, live) in self.live.base.iter().filter(served) {
@@ -203,18 +200,22 @@ impl Target<'_> {
     }
 
     /// A client of the first Nexus that has the root key.
-    async fn keyed(&self) -> Option<NexusClient> {
+    async fn keyed(&self, what: &'static str) -> Result<NexusClient, Error> {
         let unsealed = |name: &str| {
             self.live.statuses.iter().any(|(pod, status)| pod == name && status.keys.is_some())
         };
-        let pod = self.live.nexus.iter().find(|pod| unsealed(&pod.name))?;
+        let pod = self.live.nexus.iter().find(|pod| unsealed(&pod.name));
         let bundle = self.live.bundle.as_deref();
-        self.ctx.voices.keyed(self.cluster, bundle, pod).await.ok()
+        let client = match pod {
+            Some(pod) => self.ctx.voices.keyed(self.cluster, bundle, pod).await,
+            None => Err("none has the root key any more".to_owned()),
+        };
+        client.map_err(|why| Error::Unasked { what, why })
     }
 
     /// The ciphertexts of the recovery shards that were given out last, to where people look for them.
     async fn escrow(&self) -> Result<(), Error> {
-        let Some(client) = self.keyed().await else { return Ok(()) };
+        let client = self.keyed("escrow").await?;
         let given = client.escrow().await;
         let given = given.map_err(|source| Error::Nexus { what: "escrow", source })?;
         let id = newest(&self.live.statuses).and_then(|(status, _)| status.cluster_id);
@@ -224,7 +225,7 @@ impl Target<'_> {
     }
 
     async fn reshare(&self) -> Result<(), Error> {
-        let Some(client) = self.keyed().await else { return Ok(()) };
+        let client = self.keyed("keys:ensure").await?;
         let wanted = EnsureRequest {
             generation: self.cluster.generation,
             shares: self.cluster.shares.into(),
@@ -288,9 +289,7 @@ impl Target<'_> {
         for (kind, name, live) in doomed {
             let api = self.ctx.api(kind, &self.cluster.names.namespace);
             // What came after it under its name is another cluster's.
-            let only = just(text(live, &["metadata", "uid"]));
-            let only =
-                DeleteParams { preconditions: only.preconditions, ..DeleteParams::background() };
+            let only = just_all(text(live, &["metadata", "uid"]));
             let deleted = api.delete(&name, &only).await;
             gone(deleted.map(drop), &format!("delete {}/{name}", kind.name()))?;
         }
@@ -327,6 +326,11 @@ async fn finalizers(ctx: &Context, metadata: &ObjectMeta, all: &[String]) -> Res
 fn just(uid: Option<&str>) -> DeleteParams {
     let only = Preconditions { uid: uid.map(ToOwned::to_owned), ..Preconditions::default() };
     DeleteParams::default().preconditions(only)
+}
+
+/// The same, and what it made: a Job's pods would stay behind otherwise.
+fn just_all(uid: Option<&str>) -> DeleteParams {
+    DeleteParams { preconditions: just(uid).preconditions, ..DeleteParams::background() }
 }
 
 /// What is gone needn't go.

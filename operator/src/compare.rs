@@ -50,41 +50,59 @@ const DECIMAL: [(&str, i32); 10] = [
 
 /// True if `live` has everything that `wanted` says.
 pub fn agrees(live: &Value, wanted: &Value) -> bool {
+    difference(live, wanted).is_none()
+}
+
+/// The first field of `wanted` that `live` doesn't have, as `.spec.ports[0].name`.
+pub(crate) fn difference(live: &Value, wanted: &Value) -> Option<String> {
     match (live, wanted) {
-        (Value::Object(live), Value::Object(wanted)) => has(live, wanted),
-        (Value::Array(live), Value::Array(wanted)) => {
-            live.len() == wanted.len()
-                && live.iter().zip(wanted).all(|(live, wanted)| agrees(live, wanted))
+        (Value::Object(live), Value::Object(wanted)) => of_fields(live, wanted),
+        (Value::Array(live), Value::Array(wanted)) if live.len() == wanted.len() => {
+            let pairs = live.iter().zip(wanted).enumerate();
+            pairs.into_iter().find_map(|(at, (live, wanted))| {
+                difference(live, wanted).map(|rest| format!("[{at}]{rest}"))
+            })
         }
-        (live, wanted) => live == wanted,
+        (live, wanted) => (live != wanted).then(String::new),
     }
 }
 
-fn has(live: &Map<String, Value>, wanted: &Map<String, Value>) -> bool {
-    wanted.iter().all(|(key, wanted)| {
-        // The API server leaves out what is empty.
-        let Some(live) = live.get(key) else { return is_nothing(wanted) };
-        if key == "limits" || key == "requests" {
-            return amounts(live, wanted);
-        }
-        if WHOLE.contains(&key.as_str()) {
-            return agrees(live, wanted) && agrees(wanted, live);
-        }
-        match NAMED.iter().find(|(list, _)| list == key) {
-            Some((_, names)) => has_elements(live, wanted, names),
-            None => agrees(live, wanted),
-        }
+fn of_fields(live: &Map<String, Value>, wanted: &Map<String, Value>) -> Option<String> {
+    wanted.iter().find_map(|(key, wanted)| {
+        of_field(key, live.get(key), wanted).map(|rest| format!(".{key}{rest}"))
     })
 }
 
+fn of_field(key: &str, live: Option<&Value>, wanted: &Value) -> Option<String> {
+    // The API server leaves out what is empty.
+    let Some(live) = live else { return (!is_nothing(wanted)).then(String::new) };
+    if key == "limits" || key == "requests" {
+        return of_amounts(live, wanted);
+    }
+    if WHOLE.contains(&key) {
+        return difference(live, wanted).or_else(|| difference(wanted, live));
+    }
+    match NAMED.iter().find(|(list, _)| *list == key) {
+        Some((_, names)) => of_elements(live, wanted, names),
+        None => difference(live, wanted),
+    }
+}
+
 /// Every wanted element is there, by its name.
-fn has_elements(live: &Value, wanted: &Value, names: &[&str]) -> bool {
+fn of_elements(live: &Value, wanted: &Value, names: &[&str]) -> Option<String> {
     let (Value::Array(live), Value::Array(wanted)) = (live, wanted) else {
-        return live == wanted;
+        return difference(live, wanted);
     };
-    wanted.iter().all(|wanted| {
+    wanted.iter().find_map(|wanted| {
         let is_it = |live: &&Value| names.iter().all(|name| live.get(*name) == wanted.get(*name));
-        live.iter().find(is_it).is_some_and(|live| agrees(live, wanted))
+        let rest = match live.iter().find(is_it) {
+            Some(live) => difference(live, wanted),
+            None => Some(String::new()),
+        };
+        let name = names.iter().find_map(|name| wanted.get(*name)).unwrap_or(&Value::Null);
+        rest.map(|rest| {
+            format!("[{}]{rest}", name.as_str().map_or_else(|| name.to_string(), str::to_owned))
+        })
     })
 }
 
@@ -99,16 +117,18 @@ fn is_nothing(value: &Value) -> bool {
 }
 
 /// Amounts are equal if they are as much: the API server writes `0.5` as `500m`.
-fn amounts(live: &Value, wanted: &Value) -> bool {
+fn of_amounts(live: &Value, wanted: &Value) -> Option<String> {
     let (Some(live), Some(wanted)) = (live.as_object(), wanted.as_object()) else {
-        return agrees(live, wanted);
+        return difference(live, wanted);
     };
-    wanted.iter().all(|(key, wanted)| match (live.get(key), wanted) {
+    let as_much = |live: Option<&Value>, wanted: &Value| match (live, wanted) {
         (Some(Value::String(live)), Value::String(wanted)) => {
             live == wanted || (amount(live).is_some() && amount(live) == amount(wanted))
         }
         (live, wanted) => live == Some(wanted),
-    })
+    };
+    let wrong = wanted.iter().find(|(key, wanted)| !as_much(live.get(*key), wanted));
+    wrong.map(|(key, _)| format!(".{key}"))
 }
 
 /// An amount in thousandths, rounded up as the API server does; `None` if it is none, or beyond all measure.
@@ -171,6 +191,31 @@ mod tests {
         assert!(agrees(&others, &wanted));
         assert!(!agrees(&json!({"env": [{"name": "A", "value": "1"}]}), &wanted), "one is missing");
         assert!(!agrees(&json!({"env": [{"name": "A"}, {"name": "B"}]}), &wanted), "a value is");
+    }
+
+    #[test]
+    fn a_difference_is_named_by_its_path() {
+        let wanted = json!({"spec": {"template": {"containers": [
+            {"name": "nexus", "image": "spike:1", "resources": {"limits": {"cpu": "1"}}},
+        ]}}});
+        let other = |at: &str, value: Value| {
+            let mut live = wanted.clone();
+            *live.pointer_mut(at).expect("there") = value;
+            difference(&live, &wanted)
+        };
+        let at = "/spec/template/containers/0";
+        let image = other(&format!("{at}/image"), json!("mirror/spike:1"));
+        assert_eq!(image.as_deref(), Some(".spec.template.containers[nexus].image"));
+        let cpu = other(&format!("{at}/resources/limits/cpu"), json!("2"));
+        assert_eq!(cpu.as_deref(), Some(".spec.template.containers[nexus].resources.limits.cpu"));
+        let none = other("/spec/template/containers", json!([]));
+        assert_eq!(none.as_deref(), Some(".spec.template.containers[nexus]"));
+        assert_eq!(difference(&wanted, &wanted), None);
+        let ports = json!({"clusterIPs": ["a", "b"]});
+        assert_eq!(
+            difference(&json!({"clusterIPs": ["a", "c"]}), &ports).as_deref(),
+            Some(".clusterIPs[1]")
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ use kube::{
 
 use crate::{
     build::{Kind, Site},
+    contested::Contested,
     looks::Looks,
     metrics::Metrics,
     names::Names,
@@ -39,6 +40,8 @@ pub(crate) struct Context {
     pub(crate) recorder: Recorder,
     /// Failures in a row, by cluster.
     pub(crate) failures: Mutex<HashMap<Names, u32>>,
+    /// What is applied again and again.
+    pub(crate) contested: Contested,
     /// Whose Keepers are being replaced.
     pub(crate) turns: Turns,
     /// Who is worked on next.
@@ -61,11 +64,17 @@ impl Context {
     }
 
     /// One more failure in a row; returns how many there were before.
-    pub(crate) fn failed(&self, names: Names) -> u32 {
+    pub(crate) fn failed(&self, names: &Names) -> u32 {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = failures.entry(names).or_insert(0);
+        let count = failures.entry(names.clone()).or_insert(0);
         *count = count.saturating_add(1);
         *count - 1
+    }
+
+    /// How many there were in a row.
+    pub(crate) fn failures(&self, names: &Names) -> u32 {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.get(names).copied().unwrap_or(0)
     }
 
     /// A cluster is gone.
@@ -75,6 +84,7 @@ impl Context {
         self.queue.forget(names);
         self.looks.forget(names);
         self.told.forget(names);
+        self.contested.forget(names);
         self.succeeded(names);
     }
 

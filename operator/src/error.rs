@@ -18,6 +18,19 @@ pub enum Error {
     /// An object of our name is somebody else's.
     #[error("{0} is somebody else's")]
     Foreign(String),
+    /// What was applied isn't so afterwards, again and again.
+    #[error(
+        "{what} is changed back each time that it is applied, {times} times by now: by an admission webhook \
+         or another manager"
+    )]
+    Contested {
+        /// Which object and field.
+        what: String,
+        /// How often in a row.
+        times: u32,
+        /// When it is applied again.
+        rest: Duration,
+    },
     /// The Kubernetes API failed or refused.
     #[error("{what}: {source}")]
     Kubernetes {
@@ -30,6 +43,14 @@ pub enum Error {
     /// The Kubernetes API, or whoever is asked for it, took too long.
     #[error("no end within {0:?}")]
     Slow(Duration),
+    /// No Nexus could be asked.
+    #[error("{what}: no Nexus can be asked: {why}")]
+    Unasked {
+        /// What was to be asked.
+        what: &'static str,
+        /// Why it wasn't.
+        why: String,
+    },
     /// A Nexus failed or refused.
     #[error("{what}: {source}")]
     Nexus {
@@ -73,13 +94,16 @@ impl Error {
         matches!(self, Self::Kubernetes { source: kube::Error::Api(said), .. } if said.code == 422)
     }
 
-    /// How long the Kubernetes API asks us to leave it alone.
+    /// How long to leave the Kubernetes API alone at least.
     pub fn retry_after(&self) -> Duration {
-        let Self::Kubernetes { source: kube::Error::Api(status), .. } = self else {
-            return Duration::ZERO;
-        };
-        let told = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
-        Duration::from_secs(told.into())
+        match self {
+            Self::Contested { rest, .. } => *rest,
+            Self::Kubernetes { source: kube::Error::Api(status), .. } => {
+                let told = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
+                Duration::from_secs(told.into())
+            }
+            _ => Duration::ZERO,
+        }
     }
 
     /// As a label.
@@ -88,9 +112,10 @@ impl Error {
             Self::Unreadable(_) => "invalid",
             Self::Raced { .. } => "raced",
             Self::Foreign(_) => "foreign",
+            Self::Contested { .. } => "contested",
             Self::Slow(_) => "slow",
             Self::Kubernetes { .. } => "kubernetes",
-            Self::Nexus { .. } => "nexus",
+            Self::Unasked { .. } | Self::Nexus { .. } => "nexus",
         }
     }
 }

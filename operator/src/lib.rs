@@ -10,6 +10,7 @@ pub mod build;
 pub mod cluster;
 pub mod compare;
 mod config;
+mod contested;
 mod context;
 mod dereference;
 pub mod error;

@@ -1,5 +1,6 @@
 //! Reduces what was read to what a plan depends on. Pure.
 
+mod contest;
 mod escrow;
 mod jobs;
 mod pod;
@@ -25,6 +26,7 @@ use crate::{
     version::Version,
 };
 
+pub(crate) use contest::contest;
 pub use escrow::Escrowed;
 pub(crate) use jobs::spent;
 pub use pod::{PodLook, Trouble};

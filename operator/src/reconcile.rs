@@ -20,12 +20,13 @@ use crate::{
     apply::{self, Target},
     build,
     cluster::Cluster,
+    contested::Held,
     context::Context,
     dereference::{ask_again, asked, dereference},
     error::{Class, Error, pause},
     looks::{Look, believed_until},
     names::{FINALIZER, Names},
-    observe::{Live, again, observe},
+    observe::{Live, again, contest, observe},
     plan::{JobLook, Observed, Reach, Step, Wait, Wish, plan},
     status::{self, Failure, Seen},
     validate::{ending, validate},
@@ -39,6 +40,9 @@ const SOON: Duration = Duration::from_secs(3);
 
 /// How often one is looked at in which all is well: what changes in Kubernetes is told at once.
 const LATER: Duration = Duration::from_secs(30);
+
+/// After so many failures in a row a cluster is behind the others.
+const TRIES: u32 = 2;
 
 /// What takes longer hangs, as on a connection that nobody answers any more, and begins anew.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -126,8 +130,15 @@ pub(crate) fn failed(
     if error.class() == Class::Invalid {
         return Action::await_change();
     }
-    // A race is no failure: there is something new to look at.
-    let failures = if matches!(error, Error::Raced { .. }) { 0 } else { ctx.failed(names) };
+    let failures = match error {
+        // There is something new to look at, or nothing to do for a while.
+        Error::Raced { .. } | Error::Contested { .. } => 0,
+        _ => ctx.failed(&names),
+    };
+    // Who isn't at it doesn't hold up the others.
+    if failures >= TRIES {
+        ctx.turns.release(&names);
+    }
     Action::requeue(error.retry_after() + pause(failures, jitter()))
 }
 
@@ -167,7 +178,10 @@ async fn one(spec: &SpikeCluster, ctx: &Context) -> Result<Action, Error> {
         }
     };
     let mark = ctx.looks.mark(&cluster.names);
-    let live = Box::pin(dereference(spec, &cluster, ctx)).await?;
+    let live = match Box::pin(dereference(spec, &cluster, ctx)).await {
+        Ok(live) => live,
+        Err(why) => return Err(unseen(spec, why, now, ctx).await),
+    };
     let observed = observe(&cluster, &live, now);
     let decided = conclude(&cluster, live, observed, ctx);
     let applied = act(spec, &cluster, &decided, ctx).await;
@@ -189,6 +203,18 @@ async fn one(spec: &SpikeCluster, ctx: &Context) -> Result<Action, Error> {
     Ok(Action::requeue(pause))
 }
 
+/// One look that fails may be anything. If several do in a row, people are told that what the status says is
+/// of before.
+async fn unseen(spec: &SpikeCluster, why: Error, now: Timestamp, ctx: &Context) -> Error {
+    if ctx.failures(&names(&spec.metadata)) >= TRIES
+        && let Some(failure) = Failure::of(&why)
+        && let Err(untold) = report(spec, status::unseen(spec, &failure, now), ctx).await
+    {
+        tracing::debug!(error = %untold, "nor can that be said in its status");
+    }
+    why
+}
+
 /// Does the step, and tells of it.
 async fn act(
     spec: &SpikeCluster,
@@ -198,12 +224,16 @@ async fn act(
 ) -> Result<(), Error> {
     let Decided { live, step, .. } = decided;
     tracing::debug!(?step, "planned");
+    if let Some(Held { times, rest }) = ctx.contested.held(&cluster.names, step, Instant::now()) {
+        return Err(Error::Contested { what: contest(cluster, live, step), times, rest });
+    }
     ctx.queue.after(&cluster.names, step.writes().is_some());
     let applied = Target { spec, cluster, live, ctx }.apply(step).await;
     if let Some(name) = step.writes() {
         ctx.looks.changed(&cluster.names);
         ctx.metrics.stepped(name);
         if applied.is_ok() {
+            ctx.contested.done(&cluster.names, step, Instant::now(), jitter());
             tell(spec, decided, ctx).await;
         }
     }

@@ -28,6 +28,7 @@ use tokio_util::{
 
 use crate::{
     config::{self, Config},
+    contested::Contested,
     context::Context,
     lease::{Election, Reign},
     metrics::Metrics,
@@ -189,6 +190,7 @@ fn context(
         client,
         metrics,
         failures: std::sync::Mutex::default(),
+        contested: Contested::default(),
         turns: Turns::default(),
         queue: Queue::default(),
         told: Told::default(),

@@ -71,6 +71,16 @@ pub fn invalid(spec: &SpikeCluster, invalid: &Invalid, now: Timestamp) -> SpikeC
     }
 }
 
+/// The status of a cluster that can't be looked at: what was last seen, and that.
+pub(crate) fn unseen(spec: &SpikeCluster, why: &Failure, now: Timestamp) -> SpikeClusterStatus {
+    let mut status = spec.status.clone().unwrap_or_default();
+    let said = conditions::unseen(why);
+    let said = dated(spec.metadata.generation, vec![said], &status.conditions, now);
+    status.conditions.retain(|before| said.iter().all(|now| now.type_ != before.type_));
+    status.conditions.extend(said);
+    status
+}
+
 /// What a cluster is stalled by, if that is another thing than before: told once, not at every look.
 pub(crate) fn newly_stalled<'a>(
     before: Option<&SpikeClusterStatus>,
@@ -108,6 +118,8 @@ pub fn build(seen: &Seen<'_>) -> SpikeClusterStatus {
     let shares = observed.last_quorum.map_or(cluster.shares, |(shares, _)| shares);
     let shares = ring(observed).map_or(shares, |(shares, _)| shares);
     let has_keepers = cluster.keepers() > 0;
+    // Where there was a root key, only a Nexus knows which shards are held.
+    let is_known = !live.statuses.is_empty() || observed.last_quorum.is_none();
     SpikeClusterStatus {
         observed_generation: spec.metadata.generation,
         version: version::join(live.statuses.iter().map(|(_, s)| s.version.clone()))
@@ -115,7 +127,7 @@ pub fn build(seen: &Seen<'_>) -> SpikeClusterStatus {
         image: Some(cluster.image.reference.clone()),
         nexus: Some(nexus(cluster, live, observed)),
         keeper: has_keepers.then(|| keeper(live, observed)),
-        shards: has_keepers.then(|| format!("{}/{shares}", observed.hydrated())),
+        shards: (has_keepers && is_known).then(|| format!("{}/{shares}", observed.hydrated())),
         root_key: root_key(seen).or(previous.root_key),
         recovery: recovery(seen, previous.recovery),
         rollout: rollout(seen),

@@ -3,14 +3,17 @@
 #[allow(dead_code, reason = "each test uses its part")]
 mod support;
 
-use k8s_openapi::api::{batch::v1::Job, networking::v1::NetworkPolicy};
+use std::time::Duration;
+
+use k8s_openapi::api::{apps::v1::StatefulSet, batch::v1::Job, networking::v1::NetworkPolicy};
 use kube::{
     ResourceExt,
-    api::{DeleteParams, ListParams, PostParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
 };
 use serde_json::json;
 use spike_crds::SpikeCluster;
-use support::{SPIRE, World, eventually, merge, operator, part};
+use support::{SPIRE, World, eventually, merge, operator, part, proxy::Fault};
+use tokio::time::sleep;
 
 /// Nobody changes a network policy of this namespace.
 const FORBIDS: &str = "
@@ -44,6 +47,8 @@ async fn what_is_refused_is_told_and_costs_nothing() {
     tokio::join!(
         part("a manifest that is refused", refused(&world)),
         part("a field that Kubernetes would refuse", invalid(&world)),
+        part("a look that is refused", blind(&world)),
+        part("a write that is undone each time", contested(&world)),
         part("a Job of somebody else", foreign(&world, "team-foreign", "another")),
         part("one with our label", foreign(&world, "team-alike", "demo")),
     );
@@ -102,6 +107,82 @@ async fn invalid(world: &World) {
     world.apply(&namespace, &text).await;
     eventually("the field is named", async || {
         is_stalled(world, &namespace, "InvalidSpec", "egressCIDRs[0] must be a network").await
+    })
+    .await;
+    operator.stop().await;
+}
+
+/// Whoever reads the status learns that it is of before.
+async fn blind(world: &World) {
+    let namespace = world.namespace("team-blind").await;
+    let proxy = world.proxy(&namespace).await;
+    let operator = operator("one", proxy.config(), false);
+    world.apply(&namespace, SPIRE).await;
+    eventually("it is made", async || world.waits_for_nexus(&namespace).await).await;
+    let reason = async || {
+        let told = world.condition(&namespace, "demo", "Reconciling").await;
+        told.map(|told| (told.reason, told.message)).unwrap_or_default()
+    };
+    let before = world.cluster(&namespace, "demo").await.status.expect("there");
+    proxy.plan(|asked| {
+        let it = asked.method == http::Method::GET && asked.path.ends_with("/spike-demo-nexus");
+        if it { Fault::Refuse(403, None) } else { Fault::Pass }
+    });
+    let clusters = world.api::<SpikeCluster>(&namespace);
+    merge(&clusters, "demo", &json!({"spec": {"nexus": {"replicas": 3}}})).await;
+    eventually("it is told", async || {
+        let (reason, message) = reason().await;
+        reason == "LookFailed" && message.contains("spike-demo-nexus")
+    })
+    .await;
+    let now = world.cluster(&namespace, "demo").await.status.expect("there");
+    assert_eq!(now.observed_generation, before.observed_generation, "nobody saw what is asked for");
+    assert_eq!(now.keeper, before.keeper, "nothing else is said anew");
+    proxy.calm();
+    eventually("it is seen again", async || {
+        let now = world.cluster(&namespace, "demo").await.status.expect("there");
+        reason().await.0 != "LookFailed" && now.observed_generation != before.observed_generation
+    })
+    .await;
+    operator.stop().await;
+}
+
+/// Somebody puts another image into the `StatefulSet` after every write, as a webhook does within it.
+async fn contested(world: &World) {
+    let namespace = world.namespace("team-contested").await;
+    let proxy = world.proxy(&namespace).await;
+    let operator = operator("one", proxy.config(), false);
+    world.apply(&namespace, SPIRE).await;
+    eventually("it is made", async || world.waits_for_nexus(&namespace).await).await;
+    let sets = world.api::<StatefulSet>(&namespace);
+    let theirs = async {
+        loop {
+            let mirror = json!({"spec": {"template": {"spec": {"containers": [
+                {"name": "keeper", "image": "mirror.example/spike:1"},
+            ]}}}});
+            let params =
+                PatchParams { field_manager: Some("mirror".to_owned()), ..Default::default() };
+            let patch = Patch::Strategic(&mirror);
+            sets.patch("spike-demo-keeper", &params, &patch).await.expect("patched");
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    proxy.writes();
+    let field =
+        "StatefulSet/spike-demo-keeper: spec.template.spec.containers[keeper].image is changed";
+    let told = eventually("it is told", async || {
+        is_stalled(world, &namespace, "ApplyContested", field).await
+    });
+    tokio::select! {
+        () = told => {}
+        () = theirs => {}
+    }
+    let ours = |write: &&String| write.ends_with("/statefulsets/spike-demo-keeper 200");
+    let tried = proxy.writes().iter().filter(ours).count();
+    assert!((5..10).contains(&tried), "{tried} times");
+    eventually("it is as it should be", async || {
+        world.condition(&namespace, "demo", "Stalled").await.is_none()
+            && world.waits_for_nexus(&namespace).await
     })
     .await;
     operator.stop().await;

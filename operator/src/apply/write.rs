@@ -2,12 +2,12 @@
 
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
+    api::{DynamicObject, ListParams, Patch, PatchParams, PostParams},
     core::Status,
 };
 use serde_json::{Value, json};
 
-use super::{Target, gone};
+use super::{Target, gone, just_all};
 use crate::{
     build::{Kind, Object},
     error::Error,
@@ -22,15 +22,22 @@ impl Target<'_> {
     /// Server-side apply; a workload carries the version it was read at, so that an operator which
     /// no longer leads fails.
     pub(super) async fn write(&self, object: Object) -> Result<(), Error> {
-        let live = match object.kind {
+        let workload = match object.kind {
             Kind::StatefulSet => self.live.stateful_set.as_ref(),
             Kind::Deployment if object.name == self.cluster.names.part(Part::Nexus) => {
                 self.live.deployment.as_ref()
             }
             _ => None,
         };
-        let version = live.and_then(|live| text(live, &["metadata", "resourceVersion"]));
+        let version = workload.and_then(|live| text(live, &["metadata", "resourceVersion"]));
         self.put(object, version).await
+    }
+
+    /// Which of that name was looked at, if there was any.
+    fn uid(&self, kind: Kind, name: &str) -> Option<&str> {
+        let mut base = self.live.base.iter();
+        let (_, live) = base.find(|(object, _)| object.kind == kind && object.name == name)?;
+        text(live.as_ref()?, &["metadata", "uid"])
     }
 
     pub(super) async fn put(&self, object: Object, version: Option<&str>) -> Result<(), Error> {
@@ -43,7 +50,10 @@ impl Target<'_> {
         let api = self.ctx.api(kind, &self.cluster.names.namespace);
         match apply(&api, &name, &manifest).await {
             Err(kube::Error::Api(why)) if why.code == INVALID && kind.is_replaceable() => {
-                replace(&api, &name, &manifest, why, what).await
+                let Some(uid) = self.uid(kind, &name) else {
+                    return Err(Error::kubernetes(what)(kube::Error::Api(why)));
+                };
+                replace(&api, &name, uid, &manifest, why, what).await
             }
             Ok(now) if now.annotations().contains_key(annotation::RETAINED) => {
                 let mark = json!({"metadata": {"annotations": {annotation::RETAINED: null}}});
@@ -107,6 +117,7 @@ async fn apply(
 async fn replace(
     api: &Api<DynamicObject>,
     name: &str,
+    uid: &str,
     manifest: &Value,
     why: Box<Status>,
     what: String,
@@ -114,8 +125,13 @@ async fn replace(
     if !is_valid(api, manifest).await {
         return Err(Error::kubernetes(what)(kube::Error::Api(why)));
     }
+    // A policy that refused it may have gone since: then nothing needs to go.
+    match apply(api, name, manifest).await {
+        Err(kube::Error::Api(again)) if again.code == INVALID => {}
+        applied => return applied.map(drop).map_err(Error::kubernetes(what)),
+    }
     tracing::warn!(object = what, %why, "is deleted, to be made anew");
-    let deleted = api.delete(name, &DeleteParams::background()).await;
+    let deleted = api.delete(name, &just_all(Some(uid))).await;
     gone(deleted.map(drop), &what)
 }
 

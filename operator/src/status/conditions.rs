@@ -61,6 +61,11 @@ fn stalled(seen: &Seen<'_>, stall: &Stall) -> String {
     words::of_stall(stall, seen.live.last_words.as_deref())
 }
 
+/// That nobody knows what a cluster is like by now.
+pub(super) fn unseen(why: &super::Failure) -> Said {
+    said("Reconciling", Some(true), "LookFailed", why.message.clone())
+}
+
 /// What can't be read is stalled as well.
 pub(super) fn unreadable(why: &str) -> Vec<Said> {
     let text = format!("this operator can't read the object, and changes nothing: {why}");
@@ -178,6 +183,11 @@ fn quorum(seen: &Seen<'_>) -> Said {
     let Some((shares, threshold)) = super::ring(observed).or(observed.last_quorum) else {
         return said(kind, None, "NobodyKnows", "no Nexus says how the root key is shared");
     };
+    if seen.live.statuses.is_empty() {
+        let ready = seen.live.keepers.iter().filter(|pod| pod.ready).count();
+        let text = format!("no Nexus says which shards are held; {ready} Keepers are ready");
+        return said(kind, None, "NobodyKnows", text);
+    }
     let hydrated = observed.hydrated();
     let held = format!("{hydrated} of {shares} shards are held, {threshold} are needed");
     if hydrated < usize::from(shares) {

@@ -8,6 +8,9 @@ use crate::{error::Error, plan::Stall};
 /// As much of somebody else's words as a condition has room for.
 const MOST: usize = 1024;
 
+/// After so many times of being changed back it won't end by itself.
+const LONG: u32 = 4;
+
 /// Why the step wasn't done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -30,6 +33,7 @@ impl Failure {
                     (words::reason_of_stall(&stall), words::of_stall(&stall, None));
                 return Some(Self { reason, message, stalls: true });
             }
+            Error::Contested { times, .. } => ("ApplyContested", *times > LONG),
             error if error.is_refusal() => ("ApplyRefused", true),
             _ => ("ApplyFailed", false),
         };
@@ -46,6 +50,8 @@ impl Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use kube::core::Status;
 
     use super::*;
@@ -67,6 +73,16 @@ mod tests {
         let foreign = Failure::of(&Error::Foreign("Job/x".to_owned())).expect("told");
         assert_eq!((foreign.reason, foreign.stalls), ("ForeignObject", true));
         assert!(foreign.message.starts_with("Job/x is somebody else's"), "{}", foreign.message);
+    }
+
+    #[test]
+    fn what_is_changed_back_for_long_needs_people() {
+        let after = |times| {
+            let what = "Deployment/x: spec.replicas".to_owned();
+            Failure::of(&Error::Contested { what, times, rest: Duration::ZERO }).expect("told")
+        };
+        assert_eq!((after(3).reason, after(3).stalls), ("ApplyContested", false));
+        assert!(after(5).stalls && after(5).message.starts_with("Deployment/x: spec.replicas is"));
     }
 
     #[test]

@@ -257,6 +257,11 @@ fn said(live: &Live, kind: &str) -> (String, String) {
 
 /// The same of a look after which this step is taken.
 fn told(live: &Live, step: &Step, kind: &str) -> Condition {
+    find(&after_step(live, step), kind).expect("it is there").clone()
+}
+
+/// The status after a look and a step.
+fn after_step(live: &Live, step: &Step) -> SpikeClusterStatus {
     let spec = manifest::read(TEXT).expect("a manifest");
     let defaults = Defaults { image: "spike:1".to_owned() };
     let cluster = validate(&spec, &defaults).expect("valid");
@@ -271,7 +276,7 @@ fn told(live: &Live, step: &Step, kind: &str) -> Condition {
         failure: None,
         now: at(120),
     };
-    find(&build(&seen), kind).expect("it is there").clone()
+    build(&seen)
 }
 
 #[test]
@@ -330,6 +335,32 @@ fn a_node_with_enough_keepers_to_have_the_root_key_is_named() {
     };
     assert_eq!(on(["a", "b", "c"]), ("True".to_owned(), "AllShardsHeld".to_owned()));
     assert_eq!(on(["a", "a", "b"]), ("False".to_owned(), "NodeHoldsQuorum".to_owned()));
+}
+
+#[test]
+fn while_no_nexus_answers_nobody_knows_of_shards() {
+    let looked = Live { last_quorum: Some((3, 2)), ..Live::default() };
+    let status = after_step(&looked, &Step::Idle);
+    let quorum = find(&status, "QuorumHealthy").expect("there");
+    assert_eq!((quorum.status.as_str(), quorum.reason.as_str()), ("Unknown", "NobodyKnows"));
+    assert_eq!(status.shards, None, "none is no number of shards");
+}
+
+#[test]
+fn a_look_that_fails_changes_nothing_that_was_said_but_adds_itself() {
+    let mut spec = manifest::read(TEXT).expect("a manifest");
+    let before = report(&spec, None, at(0));
+    spec.status = Some(before.clone());
+    spec.metadata.generation = Some(7);
+    let forbidden = kube::core::Status::failure("not allowed to get", "Forbidden").with_code(403);
+    let why =
+        crate::error::Error::kubernetes("get Deployment/x")(kube::Error::Api(forbidden.boxed()));
+    let status = unseen(&spec, &Failure::of(&why).expect("told"), at(60));
+    let said = find(&status, "Reconciling").expect("there");
+    assert_eq!((said.reason.as_str(), said.observed_generation), ("LookFailed", Some(7)));
+    assert_eq!(said.message, "get Deployment/x: not allowed to get");
+    assert_eq!(status.observed_generation, before.observed_generation);
+    assert_eq!(find(&status, "Ready"), find(&before, "Ready"));
 }
 
 #[test]
