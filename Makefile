@@ -66,14 +66,13 @@ bench: setup-test ## Measure, and print a table for docs/benchmarks.md
 .PHONY: bench-operator
 bench-operator: setup-test ## Measure the operator with a thousand clusters on an API server
 	@scripts/tools.sh etcd kube-apiserver kube-controller-manager
-	@cargo build --release --locked --package spike-operator --bins --examples
+	@cargo build --release --locked --workspace --bins --example many_clusters
 	@$(TARGET)/release/examples/many_clusters
 
 .PHONY: bench-pods
 bench-pods: setup-e2e ## Measure on real pods how long a cluster takes to be ready
 	@scripts/tools.sh cluster
-	@cargo build --release --locked --workspace --bins
-	@cargo build --release --locked --package spike-testbed-kubernetes --example apply_to_ready
+	@cargo build --release --locked --workspace --bins --example apply_to_ready
 	@$(TARGET)/release/spike-kubernetes run -- $(TARGET)/release/examples/apply_to_ready
 
 .PHONY: setup setup-test setup-e2e
