@@ -11,7 +11,7 @@ use super::{
     volumes::{self, Mounted, var},
 };
 use crate::{
-    cluster::{Cluster, Store},
+    cluster::{Cluster, Place, Store},
     hash::Digest,
     names::{Digested as _, Half, Part, annotation},
 };
@@ -75,8 +75,11 @@ fn granted(cluster: &Cluster) -> Option<Value> {
 /// What one schema Job is good for: an image on a store.
 pub fn schema_version(cluster: &Cluster) -> Digest {
     let place = match &cluster.store {
-        Store::Postgres(postgres) => format!("{:?}", postgres.place),
-        Store::Sqlite { .. } | Store::Memory => String::new(),
+        Store::Postgres(postgres) => match &postgres.place {
+            Place::Url(url) => (url.as_str(), ""),
+            Place::Secret(url) => (url.name.as_str(), url.key.as_str()),
+        },
+        Store::Sqlite { .. } | Store::Memory => ("", ""),
     };
     Digest::of(&(cluster.image.reference.as_str(), place))
 }
