@@ -1,9 +1,12 @@
 //! What the operator is told by its environment.
 
+use std::process;
+
+use jiff::Timestamp;
 use spike_identity::Source;
 use spike_runtime::{Env, env::Listen, identity_env};
 
-use crate::build::Site;
+use crate::{build::Site, names::MANAGER};
 
 /// Sets [`Config::probes`].
 pub(crate) const PROBES: &str = "SPIKE_OPERATOR_PROBE_PORT";
@@ -37,7 +40,12 @@ impl Config {
                 image: env.text(image, ""),
             },
             identity: spire.then(|| identity_env::source(env)),
-            replica: env.text("HOSTNAME", "spike-operator"),
+            replica: env.text("HOSTNAME", &unnamed()),
         }
     }
+}
+
+/// A name that no other replica has, where nobody gives one: two of one name would both believe to lead.
+fn unnamed() -> String {
+    format!("{MANAGER}-{}-{:x}", process::id(), Timestamp::now().as_nanosecond())
 }

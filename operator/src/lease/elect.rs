@@ -90,7 +90,10 @@ impl Election {
                 }
             };
         }
-        self.release().await;
+        // Who can't be told waits until it ends by itself.
+        if timeout(CALL, self.release()).await.is_err() {
+            tracing::debug!("the lease was not let go in time");
+        }
         Ok(())
     }
 
