@@ -2,7 +2,7 @@
 //!
 //! Only the pod's own TLS goes over it: whoever else finds the port needs an identity of their own.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, time::Duration};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::Portforwarder};
@@ -10,11 +10,15 @@ use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
     task::JoinSet,
+    time::sleep,
 };
 
 /// How many connections lead to the pod at once: a command has one, and another when its identity
 /// is renewed.
 const CONNECTIONS: usize = 8;
+
+/// How long to wait where a connection can't be taken: files that others have open will be closed.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A port that leads to the pod until this is dropped.
 #[derive(Debug)]
@@ -64,7 +68,11 @@ async fn serve(listener: TcpListener, way: Way, first: Portforwarder) {
     let mut first = Some(first);
     // Whatever is under way ends with this.
     let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(PAUSE).await;
+            continue;
+        };
         connections.spawn(carry(stream, way.clone(), first.take()));
         while connections.try_join_next().is_some() {}
         if connections.len() == CONNECTIONS {
