@@ -30,21 +30,21 @@ attend() {
 }
 trap 'stopped=yes; kill -TERM $child 2>/dev/null || true' INT TERM HUP
 
-# Prints `FILE::TEST PROGRAM` for every case that a word names.
+# Prints `FILE::TEST PROGRAM TEST` for every case that a word names, with TEST as the program calls it.
 list() {
     local program file test
-    # Executable tests/cluster_apply.rs (target/debug/deps/cluster_apply-0123)
+    # Executable tests/spire.rs (target/debug/deps/spire-0123)
     "$cargo" test --workspace --locked --no-run \
-        --test 'kubernetes_*' --test 'cluster_*' --test spire 2>&1 | tee "$scratch/build" >&2
+        --test 'kubernetes_*' --test cluster --test spire 2>&1 | tee "$scratch/build" >&2
     sed -n 's/^ *Executable tests.*(\(.*\))$/\1/p' "$scratch/build" | while read -r program; do
-        file=$(basename "${program%-*}")
-        if [[ $file == cluster_spire && ${SPIKE_E2E_KUBECONFIG-} && ! ${SPIKE_KUBERNETES-} ]]; then
-            echo "cluster_spire is left out: only spike-kubernetes starts SPIRE" >&2
-            continue
-        fi
+        file=$(basename "${program%-*}")::
+        # Of many files it is one program, and says itself which it means.
+        [[ $file != cluster:: ]] || file=
         "$program" --list --ignored --format terse | sed -n 's/: test$//p' | while read -r test; do
-            if (($# == 0)) || grep -qF "${@/#/-e}" <<<"$file::$test"; then
-                echo "$file::$test $program"
+            if [[ $file$test == cluster_spire::* && ${SPIKE_E2E_KUBECONFIG-} && ! ${SPIKE_KUBERNETES-} ]]; then
+                echo "$file$test is left out: only spike-kubernetes starts SPIRE" >&2
+            elif (($# == 0)) || grep -qF "${@/#/-e}" <<<"$file$test"; then
+                echo "$file$test $program $test"
             fi
         done
     done
@@ -52,12 +52,12 @@ list() {
 
 # Runs the cases of a list; fails if one does.
 run() {
-    local name program started result tenths failed=0
-    while read -r name program <&3 && [[ -z $stopped ]]; do
+    local name program test started result tenths failed=0
+    while read -r name program test <&3 && [[ -z $stopped ]]; do
         printf '…  %s\n' "$name"
         started=${EPOCHREALTIME/[.,]/} result=ok
         attend timeout --kill-after=10s "$patience" \
-            "$program" --exact "${name#*::}" --ignored --nocapture >"$scratch/log" 2>&1 || result=FAILED
+            "$program" --exact "$test" --ignored --nocapture >"$scratch/log" 2>&1 || result=FAILED
         tenths=$(((${EPOCHREALTIME/[.,]/} - started) / 100000))
         if [[ $stopped ]]; then
             result=stopped
