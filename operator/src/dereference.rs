@@ -21,7 +21,7 @@ use crate::{
     error::Error,
     looks::{Asked, Look},
     names::{AUTHORITY_BUNDLE, Part, annotation},
-    observe::{Ending, Escrowed, Live, PodLook, is_ours, spent, text},
+    observe::{Ending, Escrowed, Live, PodLook, is_ours, of_part, spent, text},
     plan::Stage,
     version::{self, Version},
 };
@@ -42,10 +42,7 @@ pub(crate) async fn dereference(
     let known = Known { cluster_id: cluster_id(spec, set.as_ref()) };
     let base = base(ctx, spec, cluster, &known).await?;
     let pods = pods(ctx, cluster).await?;
-    let of = |part: Part| {
-        let part = part.to_string();
-        pods.iter().filter(|pod| pod.component == part).cloned().collect::<Vec<_>>()
-    };
+    let of = |part: Part| of_part(&pods, &cluster.names, part);
     let (keepers, nexus, mut workers) = (of(Part::Keeper), of(Part::Nexus), of(Part::Bootstrap));
     let last_words = last_words(&workers);
     workers.retain(|pod| !pod.ended);

@@ -30,6 +30,7 @@ pub(crate) use contest::contest;
 pub use escrow::Escrowed;
 pub(crate) use jobs::spent;
 pub use pod::{PodLook, Trouble};
+pub(crate) use pods::of_part;
 
 /// One look at everything, as it was read.
 #[derive(Clone, Debug, Default)]

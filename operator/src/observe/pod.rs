@@ -51,6 +51,8 @@ pub struct PodLook {
     pub uid: String,
     /// What it is part of, as its label says.
     pub component: String,
+    /// The account that it runs under.
+    pub account: String,
     /// Its address, once it has one.
     pub address: Option<String>,
     /// The node it was given to.
@@ -90,7 +92,7 @@ impl PodLook {
 
 impl From<&Pod> for PodLook {
     fn from(pod: &Pod) -> Self {
-        let metadata = &pod.metadata;
+        let (metadata, spec) = (&pod.metadata, pod.spec.as_ref());
         let label = |key| metadata.labels.as_ref()?.get(key).cloned();
         let annotation = |key| metadata.annotations.as_ref()?.get(key).map(String::as_str);
         let state = container(pod).and_then(|container| container.state.as_ref());
@@ -110,9 +112,10 @@ impl From<&Pod> for PodLook {
             name: metadata.name.clone().unwrap_or_default(),
             uid: metadata.uid.clone().unwrap_or_default(),
             component: label(label::COMPONENT).unwrap_or_default(),
+            account: spec.and_then(|spec| spec.service_account_name.clone()).unwrap_or_default(),
             address: pod.status.as_ref().and_then(|status| status.pod_ip.clone()),
-            node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
-            image: pod.spec.as_ref().and_then(|spec| spec.containers.first()?.image.clone()),
+            node: spec.and_then(|spec| spec.node_name.clone()),
+            image: spec.and_then(|spec| spec.containers.first()?.image.clone()),
             template: Digest::read(annotation(annotation::TEMPLATE).unwrap_or_default()),
             created: metadata.creation_timestamp.as_ref().map(|time| time.0),
             due: metadata.deletion_timestamp.as_ref().map(|time| time.0),

@@ -13,12 +13,38 @@ use super::{Live, PodLook, text};
 use crate::{
     build::{Kind, Object},
     cluster::Cluster,
-    names::Part,
+    hash::Digest,
+    names::{Names, Part},
     plan::{KeeperPod, NexusPod},
 };
 
 /// How long a pod may be about to go beyond its grace before its node is suspected.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The pods of a part: those of its account, which admission keeps from others. Labels are anybody's who
+/// may run a pod.
+///
+/// A Keeper's place is taken by whatever has its name: a pod of another account is seen there, as one that
+/// runs nothing of ours.
+pub(crate) fn of_part(pods: &[PodLook], names: &Names, part: Part) -> Vec<PodLook> {
+    let (component, account) = (part.to_string(), names.part(part));
+    let its = pods.iter().filter(|pod| pod.component == component);
+    if part != Part::Keeper {
+        return its.filter(|pod| pod.account == account).cloned().collect();
+    }
+    let has_place = |pod: &&PodLook| ordinal(&account, pod).is_some();
+    let placed = its.filter(has_place).cloned().map(|pod| {
+        if pod.account == account {
+            return pod;
+        }
+        PodLook { template: Digest::read(""), ready: false, running_since: None, ..pod }
+    });
+    placed.collect()
+}
+
+fn ordinal(set: &str, pod: &PodLook) -> Option<u8> {
+    pod.name.strip_prefix(set)?.strip_prefix('-')?.parse().ok()
+}
 
 /// `patience` is how long one may answer nobody before it counts as empty.
 pub(super) fn keepers(live: &Live, patience: Duration, now: Timestamp) -> Vec<KeeperPod> {

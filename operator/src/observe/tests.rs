@@ -5,6 +5,7 @@ use spike_crds::manifest;
 
 use super::*;
 use crate::{
+    names::Part,
     plan::{Ring, RingLook},
     validate::{Defaults, validate},
 };
@@ -110,6 +111,35 @@ fn a_keeper_is_hydrated_only_if_a_nexus_asked_this_very_container() {
     let unready = json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}});
     let said = status("2030-01-01T00:59:00Z", true, &json!([]));
     assert!(!one(&pod(unready), Some(said)).hydrated);
+}
+
+#[test]
+fn a_pod_is_believed_by_its_account_and_not_by_its_labels() {
+    let names = cluster().names;
+    let labelled = |component: &str, name: &str, account: &str| {
+        PodLook::from(&pod(json!({
+            "metadata": {"name": name, "labels": {"app.kubernetes.io/component": component}},
+            "spec": {"serviceAccountName": account},
+        })))
+    };
+    for part in [Part::Nexus, Part::Bootstrap, Part::Authority] {
+        let (component, account) = (part.to_string(), names.part(part));
+        let ours = labelled(&component, "a", &account);
+        let pods = [ours.clone(), labelled(&component, "b", "default")];
+        assert_eq!(of_part(&pods, &names, part), [ours], "{part}");
+    }
+    let keeper = |name, account| labelled("keeper", name, account);
+    let ours = keeper("spike-demo-keeper-0", "spike-demo-keeper");
+    let taken = keeper("spike-demo-keeper-1", "default");
+    let pods = [ours.clone(), taken, keeper("x-0", "default"), keeper("x-0", "spike-demo-keeper")];
+    let seen = of_part(&pods, &names, Part::Keeper);
+    assert_eq!(seen.first(), Some(&ours));
+    let statuses = [("n".to_owned(), status("2030-01-01T00:59:00Z", true, &json!([])))].into();
+    let live = Live { keepers: seen, statuses, ..Live::default() };
+    let keepers = observe(&cluster(), &live, now()).keeper_pods;
+    let taken = keepers.last().expect("who has a place is seen");
+    assert!(keepers.len() == 2 && taken.ordinal == 1 && taken.empty && !taken.hydrated);
+    assert_ne!(taken.template, ours.template, "it goes by the usual way");
 }
 
 #[test]
