@@ -67,23 +67,28 @@ pub(super) fn schema(cluster: &Cluster, live: &Live, half: Half) -> JobLook {
     JobLook::None
 }
 
-/// Schema Jobs of an earlier spec that never started. They make room for the present one's.
+/// Schema Jobs of an earlier spec that never started, and make room for the present one's; and those that
+/// are done for another image or store: whoever goes back there repeats what changes nothing twice.
 ///
-/// A Job whose program ended, or runs, is never among them.
+/// One that failed said why, and one that runs is at work: neither is among them.
 pub(crate) fn spent(cluster: &Cluster, jobs: &[Value], pods: &[PodLook]) -> Vec<Spare> {
-    let is_schema = |job: &&Value| {
-        text(job, &["metadata", "annotations", annotation::VERSION]).is_some()
-            && number_of(job, "/status/succeeded") == 0
-    };
+    let present = build::schema_version(cluster);
     let runs = |job: &Value| {
         let prefix = format!("{}-", name(job).unwrap_or_default());
         pods.iter().any(|pod| pod.running_since.is_some() && pod.name.starts_with(&prefix))
     };
-    let is_spent = |job: &&Value| failure(job).is_none() && !is_asked(cluster, job) && !runs(job);
+    let is_spent = |job: &&Value| {
+        let version = text(job, &["metadata", "annotations", annotation::VERSION]);
+        let Some(version) = version else { return false };
+        if number_of(job, "/status/succeeded") > 0 {
+            return version != present.as_str();
+        }
+        failure(job).is_none() && !is_asked(cluster, job) && !runs(job)
+    };
     let spare = |job: &Value| {
         Some((Kind::Job, name(job)?.to_owned(), text(job, &["metadata", "uid"])?.to_owned()))
     };
-    jobs.iter().filter(is_schema).filter(is_spent).filter_map(spare).collect()
+    jobs.iter().filter(is_spent).filter_map(spare).collect()
 }
 
 fn name(job: &Value) -> Option<&str> {

@@ -214,7 +214,7 @@ fn a_program_that_failed_is_quoted_in_one_short_line() {
 }
 
 #[test]
-fn a_schema_job_of_an_earlier_spec_that_never_started_makes_room_and_no_other_does() {
+fn a_schema_job_of_an_earlier_spec_goes_if_it_never_started_or_is_done() {
     let cluster = cluster();
     let job = |asked: &str, status: Value| {
         json!({
@@ -237,7 +237,14 @@ fn a_schema_job_of_an_earlier_spec_that_never_started_makes_room_and_no_other_do
         ..PodLook::default()
     };
     assert!(!is_spent(job("before", json!({})), &[runs]), "it is at work");
-    assert!(!is_spent(job("before", json!({"succeeded": 1})), &[]), "it is done");
+    let done = |version: &str| {
+        let mut job = job("before", json!({"succeeded": 1}));
+        job["metadata"]["annotations"]["spike.ist/version"] = json!(version);
+        job
+    };
+    assert!(is_spent(done("v"), &[]), "nobody asks for that image any more");
+    let present = build::schema_version(&cluster);
+    assert!(!is_spent(done(present.as_str()), &[]), "it is done, and need not be again");
     let mut bootstrap = job("before", json!({}));
     bootstrap["metadata"]["annotations"] = json!({"spike.ist/asked": "before"});
     assert!(!is_spent(bootstrap, &[]), "it may have made a root key");
