@@ -72,9 +72,10 @@ pub struct Image {
 }
 
 impl Image {
-    /// The version that its tag says, if it says one.
+    /// The version that its tag says, if it says one; a digest may follow.
     pub fn version(&self) -> Option<Version> {
-        self.reference.rsplit_once(':').and_then(|(_, tag)| Version::read(tag))
+        let tagged = self.reference.split('@').next()?;
+        tagged.rsplit_once(':').and_then(|(_, tag)| Version::read(tag))
     }
 }
 

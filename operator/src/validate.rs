@@ -118,11 +118,11 @@ fn image(spec: &SpikeClusterSpec, defaults: &Defaults) -> Image {
     }
 }
 
-/// `registry:5000/spike:1.0` is `registry:5000/spike` and `:1.0`.
+/// `registry:5000/spike:1.0` is `registry:5000/spike` and `:1.0`; a digest comes after the tag.
 fn split(reference: &str) -> (&str, &str) {
     let from = reference.rfind('/').unwrap_or(0);
     let tail = reference.get(from..).unwrap_or_default();
-    let at = tail.find('@').or_else(|| tail.find(':')).map_or(reference.len(), |at| from + at);
+    let at = tail.find([':', '@']).map_or(reference.len(), |at| from + at);
     reference.split_at(at)
 }
 

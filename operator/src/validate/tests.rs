@@ -76,6 +76,19 @@ fn what_the_image_leaves_out_is_the_operators_own() {
     );
     assert_eq!(split("spike"), ("spike", ""));
     assert_eq!(split("a/b@sha256:c"), ("a/b", "@sha256:c"));
+    assert_eq!(split("r:5000/a:1.2.3@sha256:c"), ("r:5000/a", ":1.2.3@sha256:c"));
+}
+
+#[test]
+fn a_version_is_the_tags_also_before_a_digest() {
+    let version = |image: &str| {
+        let defaults = Defaults { image: image.to_owned() };
+        let image = validate(&read(POSTGRES), &defaults).expect("valid").image;
+        image.version().map(|version| version.to_string())
+    };
+    assert_eq!(version("r:5000/a:1.2.3@sha256:c").as_deref(), Some("1.2"));
+    assert_eq!(version("r:5000/a:1.2.3").as_deref(), Some("1.2"));
+    assert_eq!(version("r:5000/a@sha256:1.2.3"), None, "a digest says none");
 }
 
 #[test]
