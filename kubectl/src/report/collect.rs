@@ -44,6 +44,19 @@ pub(super) struct Collector<'a> {
     pub(super) operator_namespace: &'a str,
 }
 
+/// What the names of a cluster's objects go on with. Another cluster's name may go on as well.
+const OBJECTS: [&str; 9] = [
+    "nexus",
+    "keeper",
+    "bootstrap",
+    "authority",
+    "schema",
+    "contract",
+    "config",
+    "escrow",
+    "dashboard",
+];
+
 const README: &str = "\
 A report of `kubectl spike report`.
 
@@ -128,11 +141,9 @@ impl Collector<'_> {
             Ok(events) => events.items,
             Err(why) => return bundle.lacks("events", &refusal::words(&why)),
         };
-        let (name, prefix) =
-            (&self.place.names.cluster, format!("spike-{}-", self.place.names.cluster));
         let ours = |event: &&Event| {
             let about = event.involved_object.name.as_deref().unwrap_or_default();
-            about == name || about.starts_with(&prefix)
+            is_about(&self.place.names.cluster, about)
         };
         let mut lines: Vec<_> = events.iter().filter(ours).map(said).collect();
         lines.sort();
@@ -285,4 +296,28 @@ fn containers(pod: &Pod) -> Vec<(String, bool)> {
         status.init_container_statuses.iter().chain(&status.container_statuses).flatten()
     });
     statuses.map(|status| (status.name.clone(), status.restart_count > 0)).collect()
+}
+
+/// Whether a name is the cluster's or one of its objects'.
+fn is_about(cluster: &str, name: &str) -> bool {
+    let object = name.strip_prefix("spike-").and_then(|name| name.strip_prefix(cluster));
+    let rest = object.and_then(|rest| rest.strip_prefix('-'));
+    let word = rest.and_then(|rest| rest.split('-').next());
+    name == cluster || object == Some("") || word.is_some_and(|word| OBJECTS.contains(&word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_of_the_cluster_and_of_none_whose_name_goes_on() {
+        for ours in ["demo", "spike-demo", "spike-demo-nexus-7c9d5b8f66-x2x9k", "spike-demo-config"]
+        {
+            assert!(is_about("demo", ours), "{ours}");
+        }
+        for other in ["demo-two", "spike-demo-two-nexus", "spike-demonexus", "web"] {
+            assert!(!is_about("demo", other), "{other}");
+        }
+    }
 }

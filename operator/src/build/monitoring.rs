@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Kind, Object};
 use crate::{
     cluster::Cluster,
-    names::{Digested as _, label},
+    names::{Digested as _, Names, Part, label},
 };
 
 pub(super) fn all(cluster: &Cluster) -> Vec<Object> {
@@ -38,11 +38,17 @@ fn pod_monitor(cluster: &Cluster) -> Object {
     Object::new(cluster, Kind::PodMonitor, name(cluster), "monitoring", body)
 }
 
+/// The labels of the series of a cluster's pods: `demo`'s, and not those of `demo-two`.
+fn series(cluster: &Cluster) -> String {
+    let Names { namespace, cluster } = &cluster.names;
+    let (nexus, keeper, authority) = (Part::Nexus, Part::Keeper, Part::Authority);
+    // Of a long name Kubernetes cuts the middle of the three.
+    let replica = format!("({nexus}|{authority})-[a-z0-9]+(-[a-z0-9]{{5}})?");
+    format!("namespace=\"{namespace}\",pod=~\"spike-{cluster}-({keeper}-[0-9]+|{replica})\"")
+}
+
 fn rules(cluster: &Cluster) -> Object {
-    let of = format!(
-        "namespace=\"{}\",pod=~\"spike-{}-.*\"",
-        cluster.names.namespace, cluster.names.cluster
-    );
+    let of = series(cluster);
     let alert = |name: &str, expression: String, lasts: &str, severity: &str, summary: &str| {
         json!({
             "alert": name,
@@ -93,10 +99,7 @@ fn rules(cluster: &Cluster) -> Object {
 }
 
 fn dashboard(cluster: &Cluster) -> Object {
-    let of = format!(
-        "{{namespace=\"{}\",pod=~\"spike-{}-.*\"}}",
-        cluster.names.namespace, cluster.names.cluster
-    );
+    let of = format!("{{{}}}", series(cluster));
     let panels = [
         ("Requests", format!("sum by (route, outcome) (rate(spike_requests_total{of}[5m]))")),
         ("Store", format!("sum by (op) (rate(spike_store_seconds_sum{of}[5m]))")),

@@ -137,6 +137,26 @@ fn every_pod_keeps_to_the_restricted_profile_and_to_accounts_that_admission_know
     }
 }
 
+#[test]
+fn alerts_are_of_a_clusters_own_pods_and_of_no_other_whose_name_goes_on() {
+    let (_, text) = CLUSTERS.iter().find(|(_, text)| text.contains("rules: true")).expect("one");
+    let rules = everything(&cluster(text)).into_iter().find(|o| o.kind == Kind::PrometheusRule);
+    let rule = rules.expect("made").manifest.pointer("/spec/groups/0/rules/0/expr").cloned();
+    let rule = rule.expect("an alert").as_str().expect("a text").to_owned();
+    let (_, pods) = rule.split_once("pod=~\"").expect("of pods");
+    let (pods, _) = pods.split_once('"').expect("quoted");
+    // Prometheus anchors.
+    let pods = regex::Regex::new(&format!("^(?:{pods})$")).expect("a pattern");
+    for ours in ["keeper-0", "keeper-12", "nexus-7c9d5b8f66-x2x9k", "authority-7c9d5b8f6x2x9k"] {
+        assert!(pods.is_match(&format!("spike-demo-{ours}")), "{ours}");
+    }
+    for other in
+        ["two-keeper-0", "nexus-nexus-7c9d5b8f66-x2x9k", "nexus-keeper-0", "schema-1-abcde"]
+    {
+        assert!(!pods.is_match(&format!("spike-demo-{other}")), "{other}");
+    }
+}
+
 /// The programs read their environment as strictly as `--check-config` does: a name that they don't
 /// know would be a typing error here.
 #[test]
