@@ -47,14 +47,15 @@ pub(super) fn lost(_: &Wish, seen: &Observed) -> Option<Step> {
 /// A Keeper that isn't what it should be in time, and holds nothing that could be lost, is mended. One
 /// that can't start isn't waited for once nobody asks for its template any more.
 ///
-/// One beyond the ring need only run, and be of the set's template: a re-share may be waiting for it.
+/// One beyond the ring need only run, and be of the set's template, unless that one is given up untried: a
+/// re-share may be waiting for it.
 pub(super) fn overdue(wish: &Wish, seen: &Observed) -> Option<Step> {
     let (ring, set) = (seen.open()?, seen.keepers.as_ref()?);
     let hollow = |pod: &&KeeperPod| {
         let stale = pod.template != set.template;
-        let idle = if pod.ordinal < ring.shares { !pod.hydrated } else { !pod.running || stale };
         let untried = set.good.as_ref() != Some(&set.template);
         let unwanted = stale || (untried && set.template != wish.keeper_template);
+        let idle = if pod.ordinal < ring.shares { !pod.hydrated } else { !pod.running || unwanted };
         let late = pod.age >= seen.hydration_timeout || (pod.crashed && unwanted);
         idle && late && pod.may_be_replaced()
     };

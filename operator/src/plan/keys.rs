@@ -62,14 +62,12 @@ pub(super) fn sealed(wish: &Wish, seen: &Observed) -> Option<Step> {
     if !seen.nobody_has_the_key() || !wish.has_keepers() {
         return None;
     }
-    // What the spec asks for by now is no ring's: nobody could share the key anew meanwhile.
-    let (shares, threshold) = seen
-        .open()
-        .map(|ring| (ring.shares, ring.threshold))
-        .or(seen.last_quorum)
-        .unwrap_or((wish.shares, wish.threshold));
+    // What the spec asks for by now is no ring's: nobody could share the key anew meanwhile. How many
+    // shards are enough for one that was never seen open, only Nexus can say.
+    let known = seen.open().map(|ring| (ring.shares, ring.threshold)).or(seen.last_quorum);
+    let enough = known.is_none_or(|(_, threshold)| seen.hydrated() >= usize::from(threshold));
     let short = seen.ring == RingLook::Sealed { short: true };
-    if seen.hydrated() >= usize::from(threshold) && !short {
+    if enough && !short {
         return Some(Step::Wait(Wait::Unseal));
     }
     let useless = |pod: &&KeeperPod| {
@@ -80,7 +78,7 @@ pub(super) fn sealed(wish: &Wish, seen: &Observed) -> Option<Step> {
     if let Some(pod) = seen.keeper_pods.iter().find(useless) {
         return Some(evict(pod));
     }
-    Some(if seen.all_run(shares) {
+    Some(if seen.all_run(known.map_or(wish.shares, |(shares, _)| shares)) {
         Step::Stall(Stall::RecoveryRequired)
     } else {
         Step::Wait(Wait::Keepers)

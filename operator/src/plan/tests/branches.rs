@@ -380,6 +380,38 @@ fn growing_is_keepers_then_nexus_then_the_key() {
 }
 
 #[test]
+fn a_keeper_that_a_reshare_waits_for_goes_with_a_template_that_is_given_up() {
+    let four = Wish { shares: 4, generation: 2, keeper_template: digest("mended"), ..wish() };
+    let mut seen = healthy();
+    let set = seen.keepers.as_mut().expect("there");
+    (set.replicas, set.template) = (4, digest("mute"));
+    seen.nexus.as_mut().expect("there").peers = 4;
+    let age = TIMEOUT / 2;
+    let template = digest("mute");
+    seen.keeper_pods.push(KeeperPod { template, hydrated: false, empty: true, age, ..keeper(3) });
+    assert_eq!(plan(&four, &seen), Step::Reshare);
+    seen.keeper_pods[3].age = TIMEOUT;
+    assert_eq!(plan(&four, &seen), Step::RollBackKeepers);
+}
+
+#[test]
+fn whether_a_ring_that_was_never_seen_open_needs_people_only_nexus_says() {
+    let five = Wish { shares: 5, threshold: 3, generation: 2, ..wish() };
+    let mut seen = Observed { last_quorum: None, ..healthy() };
+    seen.keepers.as_mut().expect("there").replicas = 5;
+    seen.nexus.as_mut().expect("there").peers = 5;
+    let empty = |n| KeeperPod { hydrated: false, empty: true, ..keeper(n) };
+    seen.keeper_pods = vec![keeper(0), keeper(1), empty(2), empty(3), empty(4)];
+    for nexus in &mut seen.nexus_pods {
+        (nexus.unsealed, nexus.ready) = (false, false);
+    }
+    seen.ring = RingLook::Sealed { short: false };
+    assert_eq!(plan(&five, &seen), Step::Wait(Wait::Unseal));
+    seen.ring = RingLook::Sealed { short: true };
+    assert_eq!(plan(&five, &seen), Step::Stall(Stall::RecoveryRequired));
+}
+
+#[test]
 fn shrinking_is_the_key_then_nexus_then_keepers() {
     let wish = Wish { generation: 3, ..wish() };
     let mut seen = ring(|ring| (ring.shares, ring.threshold, ring.generation) = (5, 3, 2));
