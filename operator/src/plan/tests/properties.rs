@@ -11,20 +11,72 @@ use super::{
 /// Enough ticks for every change of a case to come to its end.
 const PATIENCE: usize = 400;
 
-fn event() -> impl Strategy<Value = Event> {
+/// What breaks, or is well again.
+fn failure() -> impl Strategy<Value = Event> {
     prop_oneof![
-        8 => Just(Event::Tick),
         2 => (0..5u8).prop_map(Event::LoseKeeper),
         1 => (0..5u8).prop_map(Event::LoseNode),
         2 => (0..3u8).prop_map(Event::LoseNexus),
         1 => any::<bool>().prop_map(Event::Store),
         1 => any::<bool>().prop_map(Event::Partition),
+        1 => any::<bool>().prop_map(Event::Refuse),
+        1 => any::<bool>().prop_map(Event::Turn),
+        1 => Just(Event::Edit),
+        1 => (0..7u8).prop_map(Event::Scale),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        8 => Just(Event::Tick),
+        10 => failure(),
         2 => (0..6u8).prop_map(Event::Keepers),
         2 => (0..4u8).prop_map(Event::Nexus),
         1 => (0..4u8).prop_map(Event::Image),
-        2 => (2..6u8).prop_filter("redundant", |n| *n > 2).prop_map(Event::Shares),
-        1 => (0..7u8).prop_map(Event::Scale),
+        2 => (3..6u8).prop_map(Event::Shares),
     ]
+}
+
+/// Whether the operator acts.
+#[derive(Clone, Copy, Debug)]
+enum Acts {
+    Not,
+    AtOnce,
+    /// Something fails between its look and what it does.
+    After(Event),
+}
+
+fn turn() -> impl Strategy<Value = (Event, Acts)> {
+    let acts = prop_oneof![
+        2 => Just(Acts::Not),
+        1 => Just(Acts::AtOnce),
+        1 => failure().prop_map(Acts::After),
+    ];
+    (event(), acts)
+}
+
+fn live(world: &mut World, turns: Vec<(Event, Acts)>) {
+    for (event, acts) in turns {
+        world.happen(event);
+        match acts {
+            Acts::Not => {}
+            Acts::AtOnce => {
+                reconcile(world);
+            }
+            Acts::After(event) => {
+                let step = decide(world);
+                world.happen(event);
+                world.apply(&step);
+            }
+        }
+    }
+    for well in
+        [Event::Store(true), Event::Partition(false), Event::Refuse(false), Event::Turn(false)]
+    {
+        world.happen(well);
+    }
+    world.wish.nexus_template = digest("nexus 100");
+    world.wish.keeper_template = digest("keeper 100");
 }
 
 /// What a step may not do in the world as it really is.
@@ -90,7 +142,7 @@ fn disrupted(world: &World, seen: &Observed, name: &str) {
     let others = world.holding() - 1;
     if ring.shares > ring.threshold {
         assert!(others >= usize::from(ring.threshold), "I1: {others} others of {ring:?}");
-        assert!(seen.unsealed() >= 1, "I1: no Nexus has the key");
+        assert!(world.keyed() >= 1, "I1: no Nexus has the key");
     } else {
         assert_eq!(others + 1, usize::from(ring.threshold), "I1: every other holds its shard");
         let nodes: std::collections::BTreeSet<_> =
@@ -102,11 +154,17 @@ fn disrupted(world: &World, seen: &Observed, name: &str) {
     assert!(!seen.nexus.as_ref().is_some_and(|nexus| nexus.rolling), "I2: Nexus is rolling");
 }
 
-/// One reconcile.
-fn reconcile(world: &mut World) -> Step {
+/// What a look leads to.
+fn decide(world: &mut World) -> Step {
     let seen = world.look();
     let step = plan(&world.wish.clone(), &seen);
     check(world, &seen, &step);
+    step
+}
+
+/// One reconcile.
+fn reconcile(world: &mut World) -> Step {
+    let step = decide(world);
     world.apply(&step);
     step
 }
@@ -124,7 +182,8 @@ fn settle(world: &mut World) -> Step {
                 }
             }
             Step::Stall(_) => return last,
-            Step::Wait(_) => world.happen(Event::Tick),
+            // A re-share takes its time, and may be refused.
+            Step::Wait(_) | Step::Reshare => world.happen(Event::Tick),
             _ => {}
         }
     }
@@ -150,20 +209,12 @@ proptest! {
 
     #[test]
     fn no_step_is_ever_unsafe_and_everything_ends_well(
-        events in proptest::collection::vec((event(), any::<bool>()), 0..60),
+        turns in proptest::collection::vec(turn(), 0..60),
         threshold in 2..4u8,
     ) {
         let mut world = settled_world(threshold);
-        for (event, acts) in events {
-            world.happen(event);
-            if acts {
-                reconcile(&mut world);
-            }
-        }
-        world.happen(Event::Store(true));
-        world.happen(Event::Partition(false));
-        let wished = digest("keeper 100");
-        world.wish.keeper_template = wished.clone();
+        live(&mut world, turns);
+        let wished = world.wish.keeper_template.clone();
         let end = settle(&mut world);
         if is_lost(&world) {
             prop_assert_eq!(end, Step::Stall(Stall::RecoveryRequired));
@@ -174,22 +225,15 @@ proptest! {
         let all_new = world.pods.iter().flatten().all(|pod| pod.template == wished);
         prop_assert!(all_new, "{:?}", world.pods);
         prop_assert_eq!(world.pods.len(), usize::from(world.wish.shares));
+        prop_assert!(world.is_everywhere() && !world.is_edited(), "{:?}", world);
     }
 
     #[test]
     fn a_fresh_cluster_is_made_whatever_fails_meanwhile(
-        events in proptest::collection::vec((event(), any::<bool>()), 0..40),
+        turns in proptest::collection::vec(turn(), 0..40),
     ) {
         let mut world = World::new(wish());
-        for (event, acts) in events {
-            world.happen(event);
-            if acts {
-                reconcile(&mut world);
-            }
-        }
-        world.happen(Event::Store(true));
-        world.happen(Event::Partition(false));
-        world.wish.keeper_template = digest("keeper 100");
+        live(&mut world, turns);
         world.job = JobLook::None;
         let end = settle(&mut world);
         if is_lost(&world) {

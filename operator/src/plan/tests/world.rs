@@ -1,4 +1,4 @@
-//! A cluster that does what it is told, slowly, while things break.
+//! A cluster that does what it is told, slowly or not at all, while things break.
 
 use super::{super::*, *};
 
@@ -44,6 +44,10 @@ pub(super) struct World {
     pub(super) job: JobLook,
     pub(super) store: bool,
     pub(super) partitioned: bool,
+    /// No pod may be evicted: a budget, a webhook.
+    refuses: bool,
+    /// Another cluster's Keepers are being rolled.
+    waits: bool,
     pub(super) bad: Vec<Digest>,
     mute: Vec<Digest>,
     uids: u32,
@@ -64,9 +68,15 @@ pub(super) enum Event {
     Store(bool),
     /// The operator doesn't reach Nexus, or does again.
     Partition(bool),
+    /// Evictions are refused, or are not any more.
+    Refuse(bool),
+    /// It is another cluster's turn, or ours.
+    Turn(bool),
+    /// A hand edits both workloads.
+    Edit,
     /// A new version of the Keepers: bad if odd, and every other of those runs and does nothing.
     Keepers(u8),
-    /// A new version of Nexus.
+    /// A new version of Nexus, which never finds its key if odd.
     Nexus(u8),
     /// A new image: a new version of all, with a schema of its own.
     Image(u8),
@@ -100,6 +110,8 @@ impl World {
             job: JobLook::None,
             store: true,
             partitioned: false,
+            refuses: false,
+            waits: false,
             bad: Vec::new(),
             mute: Vec::new(),
             uids: 0,
@@ -142,7 +154,11 @@ impl World {
             identity: IdentityLook::Ready,
             keepers: self.set.clone(),
             keeper_pods: self.keeper_pods(answers),
-            nexus: self.nexus.clone().map(|nexus| Nexus { rolling: self.rolling(), ..nexus }),
+            nexus: self.nexus.clone().map(|nexus| Nexus {
+                rolling: self.rolling(),
+                stuck: self.bad.contains(&nexus.template),
+                ..nexus
+            }),
             nexus_pods: self
                 .servers
                 .iter()
@@ -166,7 +182,7 @@ impl World {
             version: None,
             one_version: answers && self.is_everywhere(),
             escrow: EscrowLook::None,
-            turn: true,
+            turn: !self.waits,
             hydration_timeout: TIMEOUT,
         }
     }
@@ -200,6 +216,12 @@ impl World {
         self.servers.iter().all(|server| server.template == *wished)
     }
 
+    /// What a hand changed is as it left it.
+    pub(super) fn is_edited(&self) -> bool {
+        let keepers = self.set.as_ref().is_some_and(|set| set.drifted);
+        keepers || self.nexus.as_ref().is_some_and(|nexus| nexus.drifted)
+    }
+
     fn rolling(&self) -> bool {
         let Some(nexus) = &self.nexus else { return false };
         let fits = |s: &Server| s.template == nexus.template && s.peers == nexus.peers && s.keyed;
@@ -218,8 +240,9 @@ impl World {
             Step::ForgetKeeper { pod, .. } => self.remove(pod),
             Step::EvictKeeper { pod, uid } => {
                 let at = Self::place(pod);
-                if let Some(Some(pod)) = self.pods.get_mut(at) {
-                    assert_eq!(pod.uid.to_string(), *uid);
+                let pod = self.pods.get_mut(at).and_then(Option::as_mut);
+                // Another pod of that name is nobody's to evict.
+                if let Some(pod) = pod.filter(|pod| !self.refuses && pod.uid.to_string() == *uid) {
                     pod.terminating = true;
                 }
             }
@@ -276,21 +299,25 @@ impl World {
             drifted: false,
         });
         set.replicas = replicas;
+        set.drifted = false;
         if template == Hold::Wished {
             set.template = wished;
         }
         self.pods.truncate(usize::from(replicas));
     }
 
+    /// Refused unless every Keeper of the new set takes its shard.
     fn reshare(&mut self) {
         let Wish { shares, threshold, generation, .. } = self.wish;
+        let takers = self.pods.iter().take(usize::from(shares)).flatten().filter(|pod| pod.works());
+        if takers.count() < usize::from(shares) || self.keyed() == 0 || !self.store {
+            return;
+        }
         let ring = self.ring.as_mut().expect("there");
         let previous = Some(ring.shares);
         *ring = Ring { shares, threshold, generation, pending: None, previous };
         // Shards of the new set were put before it was committed.
-        self.pods.iter_mut().take(usize::from(shares)).flatten().for_each(|pod| {
-            pod.holds = pod.works();
-        });
+        self.pods.iter_mut().take(usize::from(shares)).flatten().for_each(|pod| pod.holds = true);
     }
 
     fn place(pod: &str) -> usize {
@@ -325,6 +352,16 @@ impl World {
             }
             Event::Store(up) => self.store = up,
             Event::Partition(apart) => self.partitioned = apart,
+            Event::Refuse(refuses) => self.refuses = refuses,
+            Event::Turn(waits) => self.waits = waits,
+            Event::Edit => {
+                if let Some(set) = &mut self.set {
+                    set.drifted = true;
+                }
+                if let Some(nexus) = &mut self.nexus {
+                    nexus.drifted = true;
+                }
+            }
             Event::Keepers(n) => {
                 self.wish.keeper_template = digest(&format!("keeper {n}"));
                 let template = self.wish.keeper_template.clone();
@@ -339,7 +376,12 @@ impl World {
                 self.wish.keeper_template = digest(&format!("keeper image {n}"));
                 (self.migrated, self.contracted) = (false, false);
             }
-            Event::Nexus(n) => self.wish.nexus_template = digest(&format!("nexus {n}")),
+            Event::Nexus(n) => {
+                self.wish.nexus_template = digest(&format!("nexus {n}"));
+                if n % 2 == 1 {
+                    self.bad.push(self.wish.nexus_template.clone());
+                }
+            }
             Event::Shares(n) => {
                 if n != self.wish.shares {
                     (self.wish.shares, self.wish.threshold) = (n, n / 2 + 1);
@@ -398,7 +440,7 @@ impl World {
     fn tick_nexus(&mut self) {
         let enough = self.ring.is_some_and(|ring| self.holding() >= usize::from(ring.threshold));
         for server in &mut self.servers {
-            server.keyed |= enough && self.store;
+            server.keyed |= enough && self.store && !self.bad.contains(&server.template);
         }
         let Some(nexus) = &self.nexus else { return };
         let fits = |s: &Server| s.template == nexus.template && s.peers == nexus.peers;
