@@ -39,10 +39,14 @@ impl Place {
     }
 }
 
+/// The bridge's own address. Without one it has its lowest port's, and another as soon as that node dies:
+/// the others would find the API server no more until they ask for it anew.
+const BRIDGE: &str = "02:00:0a:f0:00:01";
+
 /// Lays the bridge.
 pub(crate) async fn lay_bridge(control: &Machine) -> anyhow::Result<()> {
     let script = format!(
-        "ip link add br0 type bridge
+        "ip link add br0 address {BRIDGE} type bridge
          ip addr add {CONTROL}/24 dev br0
          ip link set br0 up
          sysctl -qw net.ipv4.ip_forward=1"
