@@ -1,6 +1,6 @@
 //! What of ours isn't as it was applied.
 
-use super::{Live, applied_template, memory, peers};
+use super::{Live, applied_template, memory, missing, peers};
 use crate::{
     build::{self, Object},
     cluster::Cluster,
@@ -20,9 +20,11 @@ pub(crate) fn contest(cluster: &Cluster, live: &Live, step: &Step) -> String {
             let should = build::deployment(cluster, peers(nexus));
             named(&should, difference(nexus, &should.manifest))
         }),
-        _ => live.base.iter().find_map(|(object, there)| match there {
-            Some(there) => named(object, difference(there, &object.manifest)),
-            None => Some(object.to_string()),
+        _ => missing(live).first().map(ToString::to_string).or_else(|| {
+            let mut base = live.base.iter();
+            base.find_map(|(object, there)| {
+                named(object, difference(there.as_ref()?, &object.manifest))
+            })
         }),
     };
     found.unwrap_or_else(|| "what was applied".to_owned())

@@ -251,6 +251,22 @@ fn a_schema_job_of_an_earlier_spec_goes_if_it_never_started_or_is_done() {
 }
 
 #[test]
+fn what_is_contested_is_never_of_a_kind_that_is_not_installed() {
+    let object = |kind, manifest: &Value| Object {
+        kind,
+        name: "spike-demo".to_owned(),
+        manifest: manifest.clone(),
+    };
+    let (ours, theirs) = (json!({"spec": {"a": 1}}), json!({"spec": {"a": 2}}));
+    let base =
+        vec![(object(Kind::PodMonitor, &ours), None), (object(Kind::Service, &ours), Some(theirs))];
+    let live = Live { base, unserved: [Kind::PodMonitor].into(), ..Live::default() };
+    let named = |live: &Live| contest(&cluster(), live, &crate::plan::Step::ApplyBase);
+    assert_eq!(named(&live), "Service/spike-demo: spec.a");
+    assert_eq!(named(&Live { unserved: [].into(), ..live }), "PodMonitor/spike-demo");
+}
+
+#[test]
 fn a_pod_is_lost_only_with_its_node_and_after_its_grace() {
     let going = |due: &str| pod(json!({"metadata": {"deletionTimestamp": due}}));
     let lost = |due: &str, nodes: &[&str]| {
